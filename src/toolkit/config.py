@@ -1,0 +1,205 @@
+"""Settings: defaults, then ``toolkit.toml`` or ``[tool.toolkit]`` in pyproject.toml, then flags."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import cattrs
+
+from toolkit.errors import ConfigError
+from toolkit.model import Knobs, LoadSettings
+from toolkit.spelling import did_you_mean
+from toolkit.units import parse_size
+
+DEFAULT_STACKS = (
+    "flask/gunicorn-sync",
+    "flask/gunicorn-gthread",
+    "flask/gunicorn-gevent",
+    "fastapi/uvicorn",
+    "bottle/gunicorn-sync",
+)
+DEFAULT_WORKLOADS = ("list", "create")
+QUICK: Mapping[str, float] = {"rounds": 1, "warmup": 0.3, "duration": 1.5}
+"""What ``--quick`` sets: a first look within a minute, with no interval on any ratio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeConfig:
+    """Table ``[runtime]``: where servers run, and within which limits.
+
+    Attributes:
+        kind: auto takes Docker where an engine answers.
+        network: host is the least distortion; bridge publishes a port on loopback.
+        cpus: CPU limit of a server, in cores.
+        memory: Memory limit of a server, such as ``512m``.
+        client_cpus: Cores of the load generator; 0 takes up to four of those left over.
+    """
+
+    kind: Literal["auto", "docker", "process"] = "auto"
+    network: Literal["auto", "host", "bridge"] = "auto"
+    cpus: float = 1.0
+    memory: str = "512m"
+    client_cpus: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """Table ``[image]``: how images (and the environments of the process runtime) are built.
+
+    Attributes:
+        base: Base image with Python; empty takes the default or what stands in for it.
+        index_url: Package index; empty is pip's default.
+        ca_bundle: File of CA certificates for the package index; empty takes what the
+            environment names (``PIP_CERT``, ``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``).
+        rebuild: Build again although nothing changed.
+    """
+
+    base: str = ""
+    index_url: str = ""
+    ca_bundle: str = ""
+    rebuild: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchConfig:
+    """Table ``[bench]``: what is measured and how long. See ``LoadSettings`` for the load."""
+
+    stacks: tuple[str, ...] = DEFAULT_STACKS
+    workloads: tuple[str, ...] = DEFAULT_WORKLOADS
+    baseline: str = ""
+    rounds: int = 6
+    seed: int | None = None
+    users: int = LoadSettings().users
+    warmup: float = LoadSettings().warmup
+    duration: float = LoadSettings().duration
+
+    @property
+    def load(self) -> LoadSettings:
+        """How each trial is loaded."""
+        return LoadSettings(users=self.users, warmup=self.warmup, duration=self.duration)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of one command. ``server`` is the table of the knobs."""
+
+    results: str = "results"
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    image: ImageConfig = field(default_factory=ImageConfig)
+    server: Knobs = field(default_factory=Knobs)
+    bench: BenchConfig = field(default_factory=BenchConfig)
+
+
+def load_config(folder: Path, file: Path | None = None) -> Config:
+    """Read the settings that apply in a folder, or those of a given file.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds a key or value it should not.
+    """
+    if file is None:
+        candidates = [folder / "toolkit.toml", folder / "pyproject.toml"]
+        file = next((path for path in candidates if path.is_file()), None)
+        if file is None:
+            return Config()
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    if file.name == "pyproject.toml":
+        data = data.get("tool", {}).get("toolkit", {})
+    return _structure(data, file)
+
+
+def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Lay flags over the settings: ``{"bench": {"rounds": 5}}``; None means not given.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+    tables = {
+        table: replace(getattr(config, table), **{k: v for k, v in values.items() if v is not None})
+        for table, values in flags.items()
+    }
+    changed: Config = replace(config, **tables)
+    _check(changed, "")
+    return changed
+
+
+def _structure(data: dict[str, Any], file: Path) -> Config:
+    _refuse_unknown(data, Config, f"{file}: ")
+    try:
+        config = _converter().structure(data, Config)
+    except cattrs.ClassValidationError as error:
+        first = cattrs.transform_error(error, path=f"{file}: ")[0]
+        raise ConfigError(first.replace(" @ ", " at ").replace(f"{file}: .", f"{file}: ")) from None
+    _check(config, f"{file}: ")
+    return config
+
+
+def _refuse_unknown(data: Mapping[str, Any], kind: type, where: str) -> None:
+    hints = get_type_hints(kind)
+    known = [item.name for item in fields(kind)]
+    for key, value in data.items():
+        if key not in known:
+            raise ConfigError(
+                f"{where}unknown key {key!r}",
+                hint=did_you_mean(key, known) or f"Known here: {', '.join(known)}.",
+            )
+        if is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{where}{key} is a table: [{key}]")
+            _refuse_unknown(value, hints[key], f"{where}{key}.")
+
+
+def _converter() -> cattrs.Converter:
+    """Make a converter that refuses 3.7 or "3" where a whole number is meant."""
+    converter = cattrs.Converter()
+
+    def strict(kind: type) -> None:
+        def hook(value: object, _: object) -> object:
+            accepted = (int, float) if kind is float else (kind,)
+            if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+                raise TypeError(f"{value!r} is not of type {kind.__name__}")
+            return float(value) if kind is float and isinstance(value, int) else value
+
+        converter.register_structure_hook(kind, hook)
+
+    for kind in (bool, int, float, str):
+        strict(kind)
+    return converter
+
+
+def _check(config: Config, where: str) -> None:
+    """Refuse values that have the right type and make no sense."""
+    bench, server, runtime = config.bench, config.server, config.runtime
+    rules = [
+        ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
+        ("bench.users", bench.users, 1 <= bench.users <= 10_000, "1 to 10000"),
+        ("bench.duration", bench.duration, 0.2 <= bench.duration <= 3600, "0.2 to 3600 seconds"),
+        ("bench.warmup", bench.warmup, 0 <= bench.warmup <= 600, "0 to 600 seconds"),
+        ("bench.stacks", bench.stacks, bool(bench.stacks), "one at least"),
+        ("bench.workloads", bench.workloads, bool(bench.workloads), "one at least"),
+        ("server.workers", server.workers, 1 <= server.workers <= 1024, "1 to 1024"),
+        ("server.threads", server.threads, 1 <= server.threads <= 1024, "1 to 1024"),
+        ("server.connections", server.connections, server.connections >= 1, "1 or more"),
+        ("server.keep_alive", server.keep_alive, server.keep_alive >= 1, "1 second or more"),
+        ("server.backlog", server.backlog, 1 <= server.backlog <= 65_535, "1 to 65535"),
+        ("runtime.cpus", runtime.cpus, 0.01 <= runtime.cpus <= 1024, "0.01 to 1024"),
+        ("runtime.client_cpus", runtime.client_cpus, 0 <= runtime.client_cpus <= 1024, "0 to 1024"),
+    ]
+    for key, value, fine, expected in rules:
+        if not fine:
+            raise ConfigError(f"{where}{key} = {value!r} is out of range", hint=f"Give {expected}.")
+    if server.threads > server.connections:
+        raise ConfigError(
+            f"{where}server.threads = {server.threads} exceeds "
+            f"server.connections = {server.connections}",
+            hint="A thread without a connection does nothing; raise connections.",
+        )
+    if parse_size(runtime.memory) < 32 * 2**20:
+        raise ConfigError(
+            f"{where}runtime.memory = {runtime.memory!r} starts no Python server",
+            hint="Give 32m or more.",
+        )

@@ -1,0 +1,169 @@
+"""Start Locust for a trial, follow it, read what it recorded. Does not import Locust."""
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import toolkit.runtime.confine
+from toolkit.errors import LoadError
+from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
+from toolkit.model import LoadResult, LoadSettings, Placement, Workload
+from toolkit.ports import LoadWatch, Tick
+from toolkit.runtime.guardian import Guardian, kill_group
+
+_SILENCE_LIMIT = 30.0
+"""Locust ticks twice a second; after this long without a word it is taken for dead."""
+
+_LOG_BYTES = 4000
+_Message = TypeVar("_Message", LoadResult, Tick)
+
+
+class LocustEngine:
+    """Runs each trial's load in a fresh Locust process, pinned to the client's CPUs.
+
+    Args:
+        settings: Users, warm-up and duration.
+        placement: Names the client's CPUs; with several, Locust makes load with as many processes.
+        guardian: Told what to end should this process be killed.
+    """
+
+    def __init__(self, settings: LoadSettings, placement: Placement, guardian: Guardian) -> None:
+        self._settings = settings
+        self._cpus = placement.client_cpus
+        self._guardian = guardian
+
+    @contextlib.contextmanager
+    def open(self, workload: Workload) -> Iterator["LocustSession"]:
+        """See ``ports.LoadEngine``."""
+        with (
+            tempfile.TemporaryDirectory(prefix="toolkit-load-") as folder,
+            self._guardian.watching_folder(folder),
+            self._started(workload, Path(folder)) as session,
+        ):
+            yield session
+
+    @contextlib.contextmanager
+    def _started(self, workload: Workload, folder: Path) -> Iterator["LocustSession"]:
+        log = folder / "locust.log"
+        reading, writing = os.pipe()
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    self._command(),
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writing,),
+                    env=self._environment(workload, writing),
+                    cwd=folder,
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        try:
+            with self._guardian.watching_group(process.pid):
+                yield LocustSession(process, reading, log)
+        finally:
+            # its result is in; nothing it could still say is wanted
+            kill_group(process.pid, grace=0, reap=process.poll)
+            process.communicate()
+            os.close(reading)
+
+    def _command(self) -> list[str]:
+        confined = ["-I", toolkit.runtime.confine.__file__, ",".join(map(str, self._cpus)) or "-"]
+        return [sys.executable, *confined, "-", sys.executable, "-m", "toolkit.load.inside"]
+
+    def _environment(self, workload: Workload, events_fd: int) -> dict[str, str]:
+        processes = len(self._cpus)
+        arguments = [
+            *("--locustfile", str(workload.path)),
+            "--headless",
+            *("--users", str(self._settings.users)),
+            *("--spawn-rate", str(self._settings.users)),
+            "--only-summary",
+        ]
+        if processes > 1:
+            arguments += ["--processes", str(processes)]
+        load = {
+            "warmup": self._settings.warmup,
+            "warmup_requests": self._settings.warmup_requests,
+            "duration": self._settings.duration,
+            "arguments": arguments,
+        }
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        return {**ours, LOAD_VARIABLE: json.dumps(load), EVENTS_VARIABLE: str(events_fd)}
+
+
+class LocustSession:
+    """A Locust process that waits for its target."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", events_fd: int, log: Path) -> None:
+        self._process = process
+        self._fd = events_fd
+        self._log = log
+        self._buffer = b""
+
+    def fire(self, url: str, watch: LoadWatch) -> LoadResult:
+        """See ``ports.LoadSession``."""
+        for message in self._messages():
+            match message["event"]:
+                case "ready":
+                    self._send({"url": url})
+                case "opened":
+                    watch.window_opened()
+                case "tick":
+                    watch.ticked(_read(Tick, message))
+                case "closed":
+                    watch.window_closed()
+                    self._send({"stop": True})
+                case "result":
+                    return _read(LoadResult, message)
+                case unknown:
+                    raise self._failure(f"Locust's process said {unknown!r}")
+        raise self._failure("Locust ended without a result")
+
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        """Give the messages as they come, until the process closes its end."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._fd, selectors.EVENT_READ)
+            while True:
+                line, found, rest = self._buffer.partition(b"\n")
+                if found:
+                    self._buffer = rest
+                    yield decode(line)
+                    continue
+                if not selector.select(timeout=_SILENCE_LIMIT):
+                    raise self._failure(f"Locust said nothing for {_SILENCE_LIMIT:g} s")
+                chunk = os.read(self._fd, 65_536)
+                if not chunk:
+                    return
+                self._buffer += chunk
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe was asked for
+        try:
+            self._process.stdin.write(encode(message))
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._failure("Locust ended early") from error
+
+    def _failure(self, message: str) -> LoadError:
+        with contextlib.suppress(OSError):
+            log = self._log.read_bytes()[-_LOG_BYTES:].decode("utf-8", "replace").strip()
+            return LoadError(message, hint="`locust -f` runs the workload by itself.", log=log)
+        return LoadError(message)
+
+
+def _read(kind: type[_Message], message: dict[str, Any]) -> _Message:
+    return kind(**{item.name: message[item.name] for item in fields(kind)})

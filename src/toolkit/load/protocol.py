@@ -1,0 +1,36 @@
+"""What the tool and its Locust process say to each other: JSON lines over two pipes.
+
+The tool sends ``{"url": ...}`` once the server is up, and ``{"stop": true}`` after it has read the
+server's use at the end of the window. Locust's process sends, each under the key ``event``:
+
+ready      imports are done, a URL may come
+opened     the measured window begins
+tick       twice a second: phase, throughput, latency (or null), errors
+closed     the measured window ends; the load goes on until the tool says stop
+result     the fields of ``model.LoadResult``
+"""
+
+import json
+from typing import Any
+
+LOAD_VARIABLE = "TOOLKIT_LOAD"
+"""Holds the load settings and the file descriptors, as JSON."""
+
+EVENTS_VARIABLE = "TOOLKIT_EVENTS_FD"
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """Write one message as a line."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """Read one line.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("a message is a JSON object")
+    return message

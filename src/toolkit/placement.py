@@ -1,0 +1,82 @@
+"""Who runs on which CPU: the server on its own cores, the load generator on others."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from toolkit.model import Placement
+
+MOST_CLIENT_CPUS = 4
+
+
+def place(
+    *,
+    allowed: Sequence[int],
+    siblings: Mapping[int, frozenset[int]],
+    cpus: float,
+    client_cpus: int,
+    memory: int,
+) -> Placement:
+    """Divide the CPUs this process may use between server and client.
+
+    Two threads of one physical core slow each other down, so the client gets no sibling of the
+    server's CPUs as long as there are others.
+
+    Args:
+        allowed: Logical CPUs that may be used; empty where the platform cannot pin.
+        siblings: For each CPU the logical CPUs of its physical core, itself included.
+        cpus: CPU limit of the server in cores; it is pinned to that many, rounded up.
+        client_cpus: Cores wanted for the client; 0 takes those left over, up to four.
+        memory: Memory limit of the server in bytes.
+    """
+    notes: list[str] = []
+    wanted = math.ceil(cpus)
+    if not allowed:
+        notes.append("This platform cannot pin processes: server and load share all cores.")
+        return _placement((), (), cpus, memory, notes)
+    if len(allowed) == 1:
+        notes.append("Only one CPU: the load generator takes time from the server it measures.")
+        return _placement(tuple(allowed), tuple(allowed), cpus, memory, notes)
+
+    cores = _one_thread_per_core_first(allowed, siblings)
+    taken = min(wanted, len(cores) - 1)
+    if taken < wanted:
+        notes.append(
+            f"Only {len(cores)} CPUs: the server is pinned to {taken} instead of {wanted}, "
+            "the load generator needs one."
+        )
+    server = cores[:taken]
+    beside = {sibling for cpu in server for sibling in siblings.get(cpu, frozenset())}
+    free = [cpu for cpu in cores[taken:] if cpu not in beside]
+    if not free:
+        free = cores[taken:]
+        notes.append(
+            "Server and load generator share a physical core (hyper-threads): "
+            "each slows the other down."
+        )
+    count = client_cpus or min(len(free), MOST_CLIENT_CPUS)
+    if count > len(free):
+        notes.append(f"The load generator gets {len(free)} CPUs, {count} were asked for.")
+    return _placement(tuple(sorted(server)), tuple(sorted(free[:count])), cpus, memory, notes)
+
+
+def _one_thread_per_core_first(
+    allowed: Sequence[int], siblings: Mapping[int, frozenset[int]]
+) -> list[int]:
+    firsts = [cpu for cpu in allowed if cpu == min(siblings.get(cpu, {cpu}) & set(allowed))]
+    return firsts + [cpu for cpu in allowed if cpu not in firsts]
+
+
+def _placement(
+    server: tuple[int, ...],
+    client: tuple[int, ...],
+    cpus: float,
+    memory: int,
+    notes: list[str],
+) -> Placement:
+    return Placement(
+        server_cpus=server,
+        client_cpus=client,
+        cpus=min(cpus, len(server)) if server else cpus,
+        memory=memory,
+        notes=tuple(notes),
+    )

@@ -1,0 +1,156 @@
+"""What the bench needs from the world: somebody to serve, somebody to load, somebody to tell."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from toolkit.model import (
+    LoadResult,
+    Outcome,
+    Plan,
+    RuntimeFacts,
+    Stack,
+    StackFacts,
+    Trial,
+    Usage,
+    Workload,
+)
+
+
+class Service(Protocol):
+    """A started server.
+
+    Attributes:
+        url: Where it answers, on loopback.
+        start_seconds: From its start to its first good answer.
+    """
+
+    @property
+    def url(self) -> str: ...  # noqa: D102 - see Attributes
+
+    @property
+    def start_seconds(self) -> float: ...  # noqa: D102
+
+    def usage(self) -> Usage:
+        """Read what the whole process tree has used.
+
+        Raises:
+            StackError: The server is gone.
+        """
+        ...
+
+    def death(self) -> str | None:
+        """Say how the server ended, or None while it runs."""
+        ...
+
+    def log_tail(self) -> str:
+        """Give the last lines the server printed; empty if there are none to be had."""
+        ...
+
+
+class Runtime(Protocol):
+    """Builds and starts stacks; everything it starts is gone when its contexts are left."""
+
+    @property
+    def facts(self) -> RuntimeFacts:
+        """Say where servers run and why there."""
+        ...
+
+    def prepare(self, stack: Stack, observer: "Observer") -> StackFacts:
+        """Build what the stack needs, or find it unchanged.
+
+        Raises:
+            StackError: This stack cannot be built.
+            EnvironmentFault: No stack can.
+        """
+        ...
+
+    def serve(self, stack: Stack) -> AbstractContextManager[Service]:
+        """Start a fresh server, wait until it answers, stop it at the end.
+
+        Raises:
+            StackError: It did not start; the error carries its last log lines.
+            EnvironmentFault: The engine is gone, the port is taken, there is no space.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What the load looks like at the moment.
+
+    Attributes:
+        phase: warm-up or measuring.
+        throughput: Requests/s since the last tick.
+        latency: Median of the latest answers, seconds; None without any.
+        errors: Failed or wrong answers of the trial so far.
+    """
+
+    phase: str
+    throughput: float
+    latency: float | None
+    errors: int
+
+
+class LoadWatch(Protocol):
+    """Told by the load engine how a trial goes, at once when it happens."""
+
+    def window_opened(self) -> None:
+        """The measured window begins."""
+        ...
+
+    def window_closed(self) -> None:
+        """The measured window ends; the load goes on until this returns."""
+        ...
+
+    def ticked(self, tick: Tick) -> None:
+        """About twice a second.
+
+        Raises:
+            StackError: To end the load at once, because the server died.
+        """
+        ...
+
+
+class LoadSession(Protocol):
+    """A load generator that has started and waits for its target."""
+
+    def fire(self, url: str, watch: LoadWatch) -> LoadResult:
+        """Load the URL: warm-up, measured window, end.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+
+class LoadEngine(Protocol):
+    """Makes the load of a workload, in a process of its own."""
+
+    def open(self, workload: Workload) -> AbstractContextManager[LoadSession]:
+        """Start the generator, so that it is ready when the server is."""
+        ...
+
+
+class Observer(Protocol):
+    """Shows a person how the work goes."""
+
+    def planned(self, plan: Plan, runtime: RuntimeFacts) -> None:
+        """Show what is about to be done."""
+        ...
+
+    def noted(self, message: str) -> None:
+        """Show a line worth knowing."""
+        ...
+
+    def trial_started(self, trial: Trial, number: int) -> None:
+        """The trial with this number, from 1, begins."""
+        ...
+
+    def ticked(self, trial: Trial, tick: Tick) -> None:
+        """Show the load of the running trial."""
+        ...
+
+    def trial_finished(self, outcome: Outcome, number: int) -> None:
+        """Show how the trial ended."""
+        ...

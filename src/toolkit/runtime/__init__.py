@@ -1,0 +1,1 @@
+"""Adapters that build and start stacks: containers or local processes, behind ``ports.Runtime``."""

@@ -1,0 +1,387 @@
+"""The Docker engine, as far as the toolkit needs it: the only module that imports the Docker SDK.
+
+Everything the SDK raises or returns is turned into the project's own types here.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Self, cast
+
+import docker.errors
+import requests.exceptions
+from docker.context import ContextAPI
+from docker.models.containers import Container as SdkContainer
+from docker.types import LogConfig
+
+import docker
+from toolkit.errors import EnvironmentFault, StackError
+from toolkit.model import Usage
+
+RUN_LABEL = "toolkit.run"
+"""On every container the toolkit creates; only what carries it is ever removed."""
+
+_START_HINT = "Start the Docker engine, or take --runtime process."
+_LOG_LINES = 20
+_LOG_CONFIG = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """What a container may use; all the rest is refused to it."""
+
+    image: str
+    name: str
+    run: str
+    environment: Mapping[str, str]
+    command: Sequence[str] | None = None
+    host_network: bool
+    publish: int | None = None
+    container_port: int = 8000
+    cpus: float
+    cpuset: str
+    memory: int
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def _translated(action: str) -> Iterator[None]:
+    try:
+        yield
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
+        raise EnvironmentFault(
+            f"the Docker engine does not answer ({action})", hint=_START_HINT
+        ) from error
+    except docker.errors.APIError as error:
+        reason = str(error.explanation or error).strip()
+        if "no space left on device" in reason:
+            raise EnvironmentFault(
+                f"the Docker engine has no disk space left ({action})",
+                hint="`docker system df` shows what takes it, `docker system prune` frees it.",
+            ) from error
+        if "address already in use" in reason or "port is already allocated" in reason:
+            raise EnvironmentFault(f"the port is taken ({action}): {reason}") from error
+        raise StackError(f"the Docker engine refused ({action}): {reason}") from error
+    except docker.errors.DockerException as error:
+        raise EnvironmentFault(f"no Docker engine ({action}): {error}", hint=_START_HINT) from error
+
+
+class Container:
+    """A container that was started."""
+
+    def __init__(self, sdk: SdkContainer) -> None:
+        self._sdk = sdk
+
+    def usage(self) -> Usage:
+        """Read CPU time and memory of its cgroup through the engine.
+
+        Memory is what ``docker stats`` shows: the cgroup's charge without the page cache that can
+        be given up at once (``inactive_file``).
+
+        Raises:
+            StackError: It does not run any more.
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("reading the use of a container"):
+            stats = cast("dict[str, Any]", self._sdk.stats(stream=False, one_shot=True))
+        at = time.monotonic()
+        memory = stats.get("memory_stats", {})
+        if "usage" not in memory:
+            raise StackError("the container does not run any more", log=self.log_tail())
+        detail = memory.get("stats", {})
+        cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+        return Usage(
+            at=at,
+            cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+            memory=max(memory["usage"] - cache, 0),
+        )
+
+    def death(self) -> str | None:
+        """Say how it ended, or None while it runs.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        try:
+            with _translated("looking after a container"):
+                self._sdk.reload()
+        except StackError:
+            return "the container was removed"
+        state = self._sdk.attrs["State"]
+        if state["Running"]:
+            return None
+        if state.get("OOMKilled"):
+            return "killed for exceeding its memory limit"
+        return f"exit code {state['ExitCode']}"
+
+    def log_tail(self) -> str:
+        """Give the last lines it printed; empty when the engine does not tell."""
+        with contextlib.suppress(StackError, EnvironmentFault), _translated("reading a log"):
+            return bytes(self._sdk.logs(tail=_LOG_LINES)).decode("utf-8", "replace").rstrip()
+        return ""
+
+    def remove(self) -> None:
+        """Kill and remove it; it may be gone already.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        with (
+            contextlib.suppress(docker.errors.NotFound),
+            _translated_except_missing("removing a container"),
+        ):
+            self._sdk.remove(force=True, v=True)
+
+
+@contextlib.contextmanager
+def _translated_except_missing(action: str) -> Iterator[None]:
+    with _translated(action):
+        try:
+            yield
+        except docker.errors.NotFound:
+            return
+
+
+class Engine:
+    """A connection to the engine that DOCKER_HOST or the Docker context names."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
+        with _translated("asking for its version"):
+            self._info: dict[str, Any] = client.info()
+
+    @classmethod
+    def connect(cls) -> Self:
+        """Connect as the ``docker`` command would.
+
+        Raises:
+            EnvironmentFault: No engine answers, or the context does not exist.
+        """
+        context = os.environ.get("DOCKER_CONTEXT")
+        if context and not os.environ.get("DOCKER_HOST"):
+            with _translated("reading the Docker context"):
+                if ContextAPI.get_context(context) is None:
+                    raise EnvironmentFault(
+                        f"the Docker context {context!r} does not exist",
+                        hint="`docker context ls` shows them; unset DOCKER_CONTEXT.",
+                    )
+        with _translated("connecting"):
+            return cls(docker.from_env(timeout=60))
+
+    @property
+    def version(self) -> str:
+        """Version of the engine."""
+        return str(self._info.get("ServerVersion", "unknown"))
+
+    @property
+    def description(self) -> str:
+        """One line about the engine."""
+        return (
+            f"{self.version} on {self._info.get('OperatingSystem', 'unknown')}, "
+            f"cgroup v{self._info.get('CgroupVersion', '1')}, {self._info.get('Driver')}"
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it was reached."""
+        return os.environ.get("DOCKER_HOST") or ContextAPI.get_current_context().Host or "local"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether a port it publishes on 127.0.0.1 is on this machine's loopback."""
+        host = self.address
+        local = ("unix:", "npipe:", "http+unix:", "tcp://127.", "tcp://localhost", "tcp://[::1]")
+        return host == "local" or host.startswith(local)
+
+    @property
+    def shares_host_network(self) -> bool:
+        """Whether "host network" is this machine's: no virtual machine, no rootless namespace."""
+        options = " ".join(self._info.get("SecurityOptions") or ())
+        return (
+            self.is_loopback
+            and self._info.get("OSType") == "linux"
+            and os.uname().sysname == "Linux"
+            and "rootless" not in options
+            and self._info.get("KernelVersion") == os.uname().release
+            and "Docker Desktop" not in str(self._info.get("OperatingSystem"))
+        )
+
+    @property
+    def has_cpuset(self) -> bool:
+        """Whether containers can be pinned."""
+        return bool(self._info.get("CPUSet", True))
+
+    def has_image(self, tag: str) -> bool:
+        """Whether the engine holds the image."""
+        return self.image_id(tag) is not None
+
+    def image_id(self, tag: str) -> str | None:
+        """Give the image's id, or None if the engine does not hold it."""
+        with _translated(f"looking for image {tag}"):
+            try:
+                return str(self._client.images.get(tag).id)
+            except docker.errors.ImageNotFound:
+                return None
+
+    def pull(self, tag: str) -> str | None:
+        """Fetch an image from its registry and give None, or the reason why that failed."""
+        try:
+            with _translated(f"pulling {tag}"):
+                self._client.images.pull(tag)
+        except StackError as error:
+            return str(error)
+        return None
+
+    def build(
+        self,
+        context: BinaryIO,
+        *,
+        dockerfile: str,
+        tag: str,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        cache: bool,
+        progress: Callable[[str], None],
+    ) -> None:
+        """Build an image from a tar archive.
+
+        Args:
+            context: The archive.
+            dockerfile: Path of the recipe in it.
+            tag: Name for the image.
+            arguments: Build arguments.
+            labels: Labels on the image.
+            cache: Whether steps may be taken from earlier builds.
+            progress: Told each step of the recipe.
+
+        Raises:
+            StackError: A step failed; the error carries its last output.
+            EnvironmentFault: The engine is gone or has no space left.
+        """
+        output: list[str] = []
+        with _translated(f"building {tag}"):
+            stream = self._client.api.build(
+                fileobj=context,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=tag,
+                buildargs=dict(arguments),
+                labels=dict(labels),
+                nocache=not cache,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for item in stream:
+                if "error" in item:
+                    if "no space left" in item["error"]:
+                        raise EnvironmentFault(
+                            f"no disk space left for image {tag}",
+                            hint="`docker system prune` frees what is not used.",
+                        )
+                    raise StackError(
+                        f"image {tag} cannot be built: {item['error'].strip()}",
+                        log="\n".join(output[-_LOG_LINES:]),
+                    )
+                for line in str(item.get("stream", "")).splitlines():
+                    if line.strip():
+                        output.append(line.rstrip())
+                    if line.startswith("Step "):
+                        progress(line.strip())
+
+    def output_of(self, image: str, command: Sequence[str], run: str) -> str:
+        """Run a command in a container without network and give its standard output.
+
+        Raises:
+            StackError: It failed.
+        """
+        with _translated(f"running {command[0]} in {image}"):
+            try:
+                raw = self._client.containers.run(
+                    image,
+                    list(command),
+                    remove=True,
+                    network_mode="none",
+                    labels={RUN_LABEL: run},
+                )
+            except docker.errors.ContainerError as error:
+                raise StackError(f"{command[0]} failed in {image}: {error}") from error
+        return bytes(raw).decode()
+
+    def start(self, spec: ContainerSpec) -> Container:
+        """Create and start a container that can do little but serve.
+
+        Raises:
+            StackError: The engine refused.
+            EnvironmentFault: The engine is gone, the port taken, the disk full.
+        """
+        limits: dict[str, Any] = {
+            "mem_limit": spec.memory,
+            "memswap_limit": spec.memory,  # no swap: a swapping server is not slower, it is broken
+            "pids_limit": 512,
+        }
+        if spec.cpuset:
+            limits["cpuset_cpus"] = spec.cpuset
+        if spec.cpus != int(spec.cpus) or not spec.cpuset:
+            # with whole pinned cores a quota would limit nothing and only add throttling
+            limits["nano_cpus"] = int(spec.cpus * 1e9)
+        network: dict[str, Any] = {"network_mode": "host"}
+        if not spec.host_network:
+            # published on loopback: never an address that other machines can reach
+            ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
+            network = {"network_mode": "bridge", "ports": ports}
+        with _translated(f"starting {spec.name}"):
+            sdk = self._client.containers.create(
+                spec.image,
+                list(spec.command) if spec.command else None,
+                name=spec.name,
+                labels={**spec.labels, RUN_LABEL: spec.run},
+                environment=dict(spec.environment),
+                user="10001:10001",
+                read_only=True,
+                tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - in the container
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges"],
+                # the image's health check would start a Python beside the server being measured
+                healthcheck={"test": ["NONE"]},
+                log_config=_LOG_CONFIG,
+                **limits,
+                **network,
+            )
+        container = Container(sdk)
+        try:
+            with _translated(f"starting {spec.name}"):
+                sdk.start()
+        except BaseException:
+            container.remove()
+            raise
+        return container
+
+    def remove_labelled(self, run: str) -> int:
+        """Remove all containers of a run and say how many there were.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("looking for containers left over"):
+            found = self._client.containers.list(
+                all=True, filters={"label": f"{RUN_LABEL}={run}"}, ignore_removed=True
+            )
+        for sdk in found:
+            Container(sdk).remove()
+        return len(found)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def remove_containers(run: str) -> None:
+    """Remove all containers of a run, if the engine still answers."""
+    with (
+        contextlib.suppress(StackError, EnvironmentFault),
+        contextlib.closing(Engine.connect()) as engine,
+    ):
+        engine.remove_labelled(run)

@@ -1,0 +1,95 @@
+"""Virtual environments of the process runtime: one per stack, pinned by its image's locks."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolkit.config import ImageConfig
+from toolkit.errors import EnvironmentFault
+from toolkit.model import Stack
+from toolkit.ports import Observer
+from toolkit.runtime import recipe
+
+_STAMP = "toolkit-complete"
+_TIMEOUT = 900
+
+
+def cache_folder() -> Path:
+    """Where environments are kept between runs: the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "flask-production-toolkit" / "environments"
+
+
+def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> Path:
+    """Make the environment of a stack, or find it unchanged; give its folder.
+
+    Raises:
+        ConfigError: A lock file is missing.
+        EnvironmentFault: It cannot be made: no package index, no space, no permission.
+    """
+    locks = recipe.locks(stack)
+    version = ".".join(map(str, sys.version_info[:3]))
+    inputs = recipe.digest({str(i): lock for i, lock in enumerate(locks)}, (version, sys.prefix))
+    folder = cache_folder() / f"{stack.app.name}-{stack.server.name}-{inputs}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # two toolkits at once must not install into one folder
+        with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if image.rebuild or not (folder / _STAMP).is_file():
+                observer.noted(f"Installing {stack.id} into an environment of its own ...")
+                shutil.rmtree(folder, ignore_errors=True)
+                _install(folder, locks, image)
+                (folder / _STAMP).touch()
+    except OSError as error:
+        raise EnvironmentFault(
+            f"cannot make an environment in {folder.parent}: {error.strerror or error}",
+            hint="Set XDG_CACHE_HOME to a folder with space that you may write to.",
+        ) from error
+    return folder
+
+
+def _install(folder: Path, locks: Sequence[Path], image: ImageConfig) -> None:
+    requirements = [part for lock in locks for part in ("-r", str(lock))]
+    index = ["--index-url", image.index_url] if image.index_url else []
+    python = folder / "bin" / "python"
+    uv = shutil.which("uv")
+    options = ["--require-hashes", "--only-binary", ":all:", *index, *requirements]
+    if uv is not None:
+        # compiled as the image's are, or the first start of every server would do it
+        _run(
+            [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)], image
+        )
+        _run([uv, "pip", "install", "--python", str(python), "--compile-bytecode", *options], image)
+    else:
+        _run([sys.executable, "-m", "venv", str(folder)], image)
+        _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", *options], image)
+
+
+def _run(command: list[str], image: ImageConfig) -> None:
+    environment = dict(os.environ)
+    if image.ca_bundle:
+        bundle = str(recipe.find_ca_bundle(image.ca_bundle))
+        environment |= {"PIP_CERT": bundle, "SSL_CERT_FILE": bundle}
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise EnvironmentFault(f"installing packages took longer than {_TIMEOUT} s") from None
+    if done.returncode != 0:
+        raise EnvironmentFault(
+            f"packages cannot be installed: {Path(command[0]).name} ended with {done.returncode}",
+            hint="Is the package index reachable (--index-url, --ca-bundle, proxy)?",
+            log="\n".join((done.stdout + done.stderr).strip().splitlines()[-10:]),
+        )

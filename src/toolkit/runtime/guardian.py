@@ -1,0 +1,154 @@
+"""Clean up after the tool even when it is killed outright.
+
+A small process in a session of its own reads from a pipe what the tool has started. When the pipe
+closes, the tool has ended in whatever way, and the guardian removes what is still there. After an
+orderly end there is nothing left for it to do.
+
+Lines on the pipe: ``group PGID START`` (a process group and the start time of its leader, so that
+a reused number is never hit), ``folder PATH``, ``containers RUN`` (all that carry the label of that
+run), each with ``-`` in front to take it back.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import IO, Self
+
+import psutil
+
+_GRACE = 2.0
+
+
+class Guardian:
+    """The tool's end of the pipe."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        # a session of its own: Ctrl-C in the terminal must not reach it
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "toolkit.runtime.guardian"],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process is not None  # noqa: S101 - for the type checker: set in __enter__
+        assert self._process.stdin is not None  # noqa: S101 - likewise
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+    @contextlib.contextmanager
+    def watching_group(self, leader: int) -> Iterator[None]:
+        """Have the process group of a leader killed if the tool ends inside this context."""
+        started = psutil.Process(leader).create_time()
+        with self._watching(f"group {leader} {started}"):
+            yield
+
+    @contextlib.contextmanager
+    def watching_folder(self, path: str) -> Iterator[None]:
+        """Have a temporary folder removed if the tool ends inside this context."""
+        with self._watching(f"folder {path}"):
+            yield
+
+    @contextlib.contextmanager
+    def watching_containers(self, run: str) -> Iterator[None]:
+        """Have the containers labelled with a run removed if the tool ends inside this context."""
+        with self._watching(f"containers {run}"):
+            yield
+
+    @contextlib.contextmanager
+    def _watching(self, charge: str) -> Iterator[None]:
+        self._tell(charge)
+        try:
+            yield
+        finally:
+            self._tell(f"-{charge}")
+
+    def _tell(self, line: str) -> None:
+        assert self._process is not None  # noqa: S101 - used inside the context only
+        assert self._process.stdin is not None  # noqa: S101 - likewise
+        with contextlib.suppress(BrokenPipeError):
+            print(line, file=self._process.stdin, flush=True)
+
+
+def read_charges(lines: IO[str]) -> list[str]:
+    """Read the pipe to its end and give what is still charged, latest first."""
+    charges: list[str] = []
+    for raw in lines:
+        line = raw.rstrip("\n")
+        if line.startswith("-"):
+            with contextlib.suppress(ValueError):
+                charges.remove(line[1:])
+        else:
+            charges.append(line)
+    return charges[::-1]
+
+
+def kill_group(
+    leader: int,
+    *,
+    started: float | None = None,
+    grace: float = _GRACE,
+    reap: Callable[[], object] = lambda: None,
+) -> None:
+    """End a process group: politely, then not; do nothing if it is gone.
+
+    Args:
+        leader: Its number, which is the pid of the process that leads it.
+        started: Start time of the leader; the group is left alone if another one leads it now.
+        grace: Seconds between SIGTERM and SIGKILL.
+        reap: Called while waiting; a parent waits for its child here, or it stays a zombie.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        now = psutil.Process(leader).create_time()
+        if started is not None and abs(now - started) > 1:
+            return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline:
+            reap()
+            os.killpg(leader, 0)
+            time.sleep(0.02)
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _carry_out(charge: str) -> None:
+    kind, _, rest = charge.partition(" ")
+    if kind == "group":
+        leader, started = rest.split()
+        kill_group(int(leader), started=float(started))
+    elif kind == "folder":
+        shutil.rmtree(rest, ignore_errors=True)
+    elif kind == "containers":
+        from toolkit.runtime.engine import remove_containers  # noqa: PLC0415 - the SDK is heavy
+
+        remove_containers(rest)
+
+
+def main() -> None:
+    """Wait for the tool to end, then remove what it left."""
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    for charge in read_charges(sys.stdin):
+        _carry_out(charge)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Wait until a server answers; never sleep and hope."""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable
+
+from toolkit.errors import EnvironmentFault, StackError
+
+_INTERVAL = 0.02
+
+
+def wait_until_ready(
+    *,
+    port: int,
+    path: str,
+    death: Callable[[], str | None],
+    log_tail: Callable[[], str],
+    timeout: float,
+) -> None:
+    """Poll the health path on loopback until it answers 200.
+
+    Raises:
+        StackError: The server ended, or the deadline passed; with the last lines it printed.
+    """
+    deadline = time.monotonic() + timeout
+    last = "no answer yet"
+    while time.monotonic() < deadline:
+        ended = death()
+        if ended is not None:
+            raise StackError(f"the server ended before it answered: {ended}", log=log_tail())
+        try:
+            status = _ask(port, path)
+        except (OSError, http.client.HTTPException) as error:
+            last = f"{type(error).__name__}: {error}"
+        else:
+            if status == http.client.OK:
+                return
+            last = f"status {status}"
+        time.sleep(_INTERVAL)
+    raise StackError(
+        f"no good answer from GET {path} within {timeout:g} s; the last try: {last}",
+        hint="`toolkit up` starts the stack by itself.",
+        log=log_tail(),
+    )
+
+
+def _ask(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def free_port(wanted: int = 0) -> int:
+    """Give a port that is free on loopback: the wanted one, or any for 0.
+
+    Raises:
+        EnvironmentFault: The wanted port is taken or not allowed.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise EnvironmentFault(
+                f"port {wanted} on 127.0.0.1 cannot be used: {error.strerror}",
+                hint="Give another one with --port, or 0 for any that is free.",
+            ) from error
+        return int(probe.getsockname()[1])

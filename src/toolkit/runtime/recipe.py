@@ -1,0 +1,91 @@
+"""What an image or an environment is built from, and a hash of it: no new build for old inputs."""
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import toolkit.serve
+from toolkit.catalog import Catalog
+from toolkit.errors import ConfigError
+from toolkit.model import Stack
+
+DOCKERFILE = "docker/Dockerfile"
+CA_BUNDLE = "docker/ca/bundle.crt"
+
+
+def locks(stack: Stack) -> tuple[Path, Path]:
+    """Name the files that pin what app and server install, with hashes.
+
+    Raises:
+        ConfigError: One is missing.
+    """
+    files = (stack.app.path / "requirements.txt", stack.server.path / "requirements.txt")
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f"{file} is missing", hint="scripts/lock writes it.")
+    return files
+
+
+def files_of(stack: Stack, catalog: Catalog) -> dict[str, Path]:
+    """Give the build context of a stack: path in the context to file, as the recipe expects it."""
+    top = catalog.path
+    servers = top / "deploy" / "servers"
+    parts = [
+        *_tree(stack.app.path),
+        *_tree(top / "apps" / "shared"),
+        *_tree(stack.server.path),
+        *servers.glob("*.py"),
+        top / DOCKERFILE,
+        top / "docker" / "ca" / "README.md",
+    ]
+    files = {file.relative_to(top).as_posix(): file for file in parts}
+    return {**files, "src/toolkit/serve.py": Path(toolkit.serve.__file__)}
+
+
+def find_ca_bundle(configured: str) -> Path | None:
+    """Find the CA certificates that the package index may need beyond the image's own.
+
+    Raises:
+        ConfigError: The configured file is not there.
+    """
+    if configured:
+        if not Path(configured).is_file():
+            raise ConfigError(f"the CA bundle {configured} does not exist")
+        return Path(configured)
+    names = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    files = (Path(os.environ[name]) for name in names if os.environ.get(name))
+    return next((file for file in files if file.is_file()), None)
+
+
+def digest(files: Mapping[str, Path], settings: Iterable[str] = ()) -> str:
+    """Hash names and contents of files, and the settings that go into the result beside them."""
+    total = hashlib.sha256()
+    for name, file in sorted(files.items()):
+        total.update(f"{name}\0".encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    for setting in settings:
+        total.update(f"\0{setting}".encode())
+    return total.hexdigest()[:16]
+
+
+def archive(files: Mapping[str, Path]) -> io.BytesIO:
+    """Pack a build context, the same bytes for the same files, so that the engine's cache holds."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, file in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            content = file.read_bytes()
+            info.size = len(content)
+            info.mode = 0o644
+            tar.addfile(info, io.BytesIO(content))
+    buffer.seek(0)
+    return buffer
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            yield file

@@ -1,0 +1,27 @@
+"""The environment a server is started with, and the command it makes of it."""
+
+from dataclasses import asdict
+
+from toolkit.model import Knobs, Stack
+from toolkit.serve import knob_values, render_argv
+
+
+def environment_of(knobs: Knobs, *, host: str, port: int) -> dict[str, str]:
+    """Give the variables that ``toolkit.serve`` reads."""
+    return {
+        "HOST": host,
+        "PORT": str(port),
+        **{name.upper(): str(int(value)) for name, value in asdict(knobs).items()},
+    }
+
+
+def argv_of(stack: Stack, environment: dict[str, str]) -> tuple[str, ...]:
+    """Say which command ``toolkit.serve`` makes of that environment, for plans and results."""
+    values: dict[str, str | int | bool] = {
+        "host": environment["HOST"],
+        "port": environment["PORT"],
+        **knob_values(environment),
+    }
+    template = {"argv": stack.server.argv, "switches": stack.server.switches}
+    folder = f"deploy/servers/{stack.server.name}"
+    return tuple(render_argv(template, values, stack.app.target, folder))

@@ -1,0 +1,107 @@
+"""Start one app under one server: the command of the image and of the process runtime alike.
+
+What is benched is what is deployed because both run this file. It uses the standard library only
+and imports nothing of the toolkit: it is copied into the image on its own.
+
+The environment says what to run: ``APP_DIR`` and ``SERVER_DIR`` (folders holding ``app.toml`` and
+``server.toml``), ``HOST``, ``PORT`` and one variable per knob, in capitals (``WORKERS``,
+``THREADS``, ...). A knob that is not set takes its default from ``KNOBS``.
+"""
+
+import http.client
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+KNOBS: Mapping[str, int | bool] = {
+    "workers": 1,
+    "threads": 4,
+    "connections": 1000,
+    # longer than the 60 s for which common load balancers keep an idle connection: a server that
+    # closes first answers their next request with a reset (a 502 for the user)
+    "keep_alive": 75,
+    "backlog": 2048,
+    "access_log": False,
+}
+"""The settings every server is asked for, with the defaults the images carry."""
+
+
+def render_argv(
+    server: Mapping[str, Any], values: Mapping[str, str | int | bool], target: str, server_dir: str
+) -> list[str]:
+    """Fill the ``argv`` template of a ``server.toml``.
+
+    A string is formatted with the values; an item that is just ``{name}`` of a table under
+    ``[switches]`` is replaced by its ``on`` or ``off`` list, as servers spell booleans differently.
+
+    Args:
+        server: The parsed ``server.toml``.
+        values: Host, port and the knobs.
+        target: What to serve, ``module:attribute``.
+        server_dir: Folder of the ``server.toml``, for config files beside it.
+
+    Raises:
+        KeyError: The template uses a name that nobody defines.
+    """
+    switches = server.get("switches", {})
+    argv: list[str] = []
+    for item in server["argv"]:
+        name = item.strip("{}")
+        if item == f"{{{name}}}" and name in switches:
+            argv += switches[name]["on" if values[name] else "off"]
+        else:
+            argv.append(item.format(**{**values, "target": target, "server_dir": server_dir}))
+    return argv
+
+
+def knob_values(environ: Mapping[str, str]) -> dict[str, int | bool]:
+    """Read the knobs from environment variables, falling back on the defaults.
+
+    Raises:
+        ValueError: A variable does not hold a whole number.
+    """
+    values: dict[str, int | bool] = {}
+    for name, default in KNOBS.items():
+        number = int(environ.get(name.upper(), default))
+        values[name] = bool(number) if isinstance(default, bool) else number
+    return values
+
+
+def _load(folder: str, name: str) -> dict[str, Any]:
+    with (Path(folder) / name).open("rb") as file:
+        return tomllib.load(file)
+
+
+def health(app: Mapping[str, Any], port: int) -> bool:
+    """Ask the app's health path on loopback; anything but a 200 within 2 s is ill."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", app["health"])
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def main(arguments: list[str]) -> int:  # noqa: RET503 - execvp does not return
+    """Replace this process by the server, or answer ``--health`` with 0 (well) or 1 (ill)."""
+    app_dir, server_dir = os.environ["APP_DIR"], os.environ["SERVER_DIR"]
+    app = _load(app_dir, "app.toml")
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+    if arguments == ["--health"]:
+        return 0 if health(app, port) else 1
+
+    values: dict[str, str | int | bool] = {"host": host, "port": port, **knob_values(os.environ)}
+    argv = render_argv(_load(server_dir, "server.toml"), values, app["target"], server_dir)
+    search_path = [app_dir, str(Path(app_dir).parent / "shared"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(part for part in search_path if part)
+    os.chdir(app_dir)
+    os.execvp(argv[0], argv)  # noqa: S606 - no shell is wanted: the server takes over this pid
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,155 @@
+"""Runs on disk: one folder each, one versioned JSON document, replaced atomically.
+
+Format history of ``run.json``:
+
+1  first: host, runtime, placement, knobs, load, plan, stacks, outcomes with raw histograms
+"""
+
+import errno
+import json
+import os
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cattrs
+from cattrs.strategies import configure_tagged_union
+
+from toolkit.errors import ConfigError, EnvironmentFault
+from toolkit.model import Outcome, Run
+from toolkit.spelling import did_you_mean
+
+FORMAT = 1
+_FILE = "run.json"
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter()
+    configure_tagged_union(Outcome, converter, tag_name="kind", tag_generator=_tag)
+    return converter
+
+
+def _tag(kind: type) -> str:
+    return kind.__name__.lower()
+
+
+def utc_now() -> str:
+    """Give the wall clock as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def new_run_id() -> str:
+    """Make an id that sorts by time and does not collide."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def dumps(run: Run) -> str:
+    """Write a run as its JSON document."""
+    document = {"format": FORMAT, **_converter().unstructure(run)}
+    return json.dumps(document, indent=1) + "\n"
+
+
+def loads(text: str, source: str) -> Run:
+    """Read a run from its JSON document; ``source`` names it in errors.
+
+    Raises:
+        ConfigError: It is not a run, or one of a later format.
+    """
+    try:
+        document: dict[str, Any] = json.loads(text)
+        version = document.pop("format")
+        if version > FORMAT:
+            raise ConfigError(
+                f"{source} has format {version}, this toolkit reads up to {FORMAT}",
+                hint="Upgrade flask-production-toolkit.",
+            )
+        return _converter().structure(document, Run)
+    except (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{source} is not a stored run: {type(error).__name__}: {reason}"
+        ) from error
+
+
+class Store:
+    """The runs under ``RESULTS/runs/ID/run.json``."""
+
+    def __init__(self, results: Path) -> None:
+        self.folder = results / "runs"
+
+    def path(self, run_id: str) -> Path:
+        """Say where a run is stored."""
+        return self.folder / run_id / _FILE
+
+    def save(self, run: Run) -> Path:
+        """Write a run in place of its earlier state; a reader sees the one or the other, whole.
+
+        Raises:
+            EnvironmentFault: No space or no permission; the earlier state is kept.
+        """
+        path = self.path(run.id)
+        temporary = ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=path.parent, prefix=".run-", delete=False
+            ) as file:
+                temporary = file.name
+                file.write(dumps(run))
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException as error:
+            if temporary:
+                Path(temporary).unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _cannot_write(path, error) from error
+            raise
+        return path
+
+    def load(self, name: str | None = None) -> Run:
+        """Read a run by id, by the unmistakable start of one, or by path; None: the latest.
+
+        Raises:
+            ConfigError: There is no such run, or it cannot be read.
+        """
+        path = self._find(name)
+        try:
+            return loads(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+    def _find(self, name: str | None) -> Path:
+        ids = sorted(path.parent.name for path in self.folder.glob(f"*/{_FILE}"))
+        if name is None:
+            if not ids:
+                raise ConfigError(
+                    f"no runs are stored in {self.folder}", hint="`toolkit bench` makes one."
+                )
+            return self.path(ids[-1])
+        given = Path(name)
+        if given.is_file():
+            return given
+        if (given / _FILE).is_file():
+            return given / _FILE
+        matches = [run_id for run_id in ids if run_id.startswith(name)]
+        if len(matches) != 1:
+            what = f"fits {len(matches)} runs" if matches else "is not a stored run"
+            raise ConfigError(
+                f"{name!r} {what} in {self.folder}",
+                hint=did_you_mean(name, ids) or (f"Stored: {', '.join(ids[-5:])}." if ids else ""),
+            )
+        return self.path(matches[0])
+
+
+def _cannot_write(path: Path, error: OSError) -> EnvironmentFault:
+    hints = {
+        errno.ENOSPC: "Free some space, or give another folder with --results.",
+        errno.EACCES: "Give a folder you may write to with --results.",
+        errno.EROFS: "Give a folder you may write to with --results.",
+    }
+    reason = error.strerror or str(error)
+    return EnvironmentFault(f"cannot write {path}: {reason}", hint=hints.get(error.errno or 0, ""))
