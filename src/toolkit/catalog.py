@@ -96,19 +96,6 @@ class Catalog:
         known = {workload.name: workload for workload in self.workloads}
         return tuple(known[name] for name in _select("workload", patterns, known))
 
-    def exchanges(self, contract: str) -> list[dict[str, Any]]:
-        """Give the exchanges of a contract in ``apps/contract.toml``, files resolved.
-
-        Raises:
-            ConfigError: There is no such contract.
-        """
-        file = self.path / "apps" / "contract.toml"
-        contracts = _load(file)
-        if contract not in contracts:
-            raise ConfigError(f"{file}: there is no contract {contract!r}")
-        exchanges: list[dict[str, Any]] = contracts[contract]
-        return exchanges
-
 
 def _select(kind: str, patterns: Iterable[str], known: Mapping[str, object]) -> list[str]:
     chosen: dict[str, None] = {}

@@ -27,7 +27,8 @@ class Row:
         reconnects: Connections opened per answer in the windows, None if not counted.
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
-        invalid: How many trials may not be used.
+        valid: How many trials may be used; without any, the numbers shown are those of the others.
+        invalid: How many may not.
         findings: What was found in the trials, with the number of trials.
         failures: Trials that gave no number.
     """
@@ -35,7 +36,6 @@ class Row:
     stack: str
     rank: int | None = None
     shared: bool = False
-    rounds: int = 0
     throughput: float | None = None
     lowest: float | None = None
     highest: float | None = None
@@ -45,6 +45,7 @@ class Row:
     memory_peak: int | None = None
     reconnects: float | None = None
     ratio: Ratio | None = None
+    valid: int = 0
     invalid: int = 0
     findings: tuple[tuple[Finding, int], ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -128,7 +129,6 @@ def _row(
     latency = LatencyHistogram.merged(item.load.latency for item in shown)
     return Row(
         stack=stack,
-        rounds=len(shown),
         throughput=median(rates),
         lowest=min(rates),
         highest=max(rates),
@@ -138,6 +138,7 @@ def _row(
         memory_peak=max(item.memory_peak for item in shown),
         reconnects=_per_answer(connections, answers),
         ratio=_ratio(usable, baseline) if stack != run.baseline else None,
+        valid=len(usable),
         invalid=invalid,
         findings=_count_findings(measured),
         failures=failures,
@@ -178,7 +179,7 @@ def _with_ranks(rows: Sequence[Row], usable: dict[str, dict[int, Measurement]]) 
         ratio = _ratio(usable[row.stack], usable[leader.stack]) if leader else None
         if ratio is not None and ratio.tie:
             groups[-1].append(row)
-        elif row.rounds >= LEAST_PAIRS:
+        elif row.valid >= LEAST_PAIRS:
             groups.append([row])
     ranks = {
         row.stack: (1 + sum(map(len, groups[:index])), len(group) > 1)

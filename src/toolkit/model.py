@@ -299,12 +299,21 @@ class StackFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The machine of a run."""
+    """The machine of a run.
+
+    Attributes:
+        cpus: Logical CPUs of the machine ...
+        allowed_cpus: ... and those the toolkit may use; empty where the platform cannot pin.
+        cpu_quota: Cores the toolkit's control group may use at once, None without a quota.
+        memory: Bytes.
+        load_average: Of 1, 5 and 15 minutes, when the run began.
+    """
 
     system: str
     cpu_model: str
     cpus: int
     allowed_cpus: tuple[int, ...]
+    cpu_quota: float | None
     memory: int
     cgroup: str
     governor: str

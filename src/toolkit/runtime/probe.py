@@ -7,13 +7,15 @@ import importlib.metadata
 import json
 import platform
 
-print(  # noqa: T201 - standard output is this program's answer
-    json.dumps(
-        {
-            "python": platform.python_version(),
-            "packages": {
-                item.metadata["Name"]: item.version for item in importlib.metadata.distributions()
-            },
-        }
+if __name__ == "__main__":
+    print(  # noqa: T201 - standard output is this program's answer
+        json.dumps(
+            {
+                "python": platform.python_version(),
+                "packages": {
+                    item.metadata["Name"]: item.version
+                    for item in importlib.metadata.distributions()
+                },
+            }
+        )
     )
-)

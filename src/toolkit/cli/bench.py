@@ -1,0 +1,144 @@
+"""``toolkit bench``."""
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.cli.options import common, grouped, patterns, running
+
+if TYPE_CHECKING:
+    from toolkit.config import Config
+    from toolkit.model import Plan, Run
+
+_FAILED = 4
+
+
+@click.command(context_settings={"max_content_width": 100})
+@patterns("--stacks", "Stacks to compare, as 'flask/*' (default: five, see `toolkit list`).")
+@patterns("--workloads", "Kinds of traffic (default: list, create).")
+@click.option("--baseline", "bench_baseline", help="Stack of the ratios (default: the first).")
+@click.option("--rounds", "bench_rounds", type=int, help="Trials of each case; 6 for an interval.")
+@click.option("--users", "bench_users", type=int, help="Concurrent users, one connection each.")
+@click.option("--warmup", "bench_warmup", type=float, help="Seconds of load not measured.")
+@click.option("--duration", "bench_duration", type=float, help="Seconds measured in each trial.")
+@click.option("--seed", "bench_seed", type=int, help="Repeat the shuffled order of a run.")
+@click.option("--quick", is_flag=True, help="One short round: ratios without an interval.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, start nothing.")
+@click.option(
+    "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
+)
+@running
+@common
+def command(
+    stacks: tuple[str, ...] | None,
+    workloads: tuple[str, ...] | None,
+    quick: bool,
+    dry_run: bool,
+    results: Path | None,
+    config_file: Path | None,
+    **given: Any,  # noqa: ANN401 - the options above, by table and key
+) -> int:
+    """Measure stacks under load and compare them.
+
+    Every case (a stack under a workload) is measured once per round, each time on a fresh server,
+    in shuffled order. The report tells which differences are real. Results are stored after
+    every trial; `toolkit report` shows them again.
+    """
+    from toolkit.config import QUICK, load_config, with_flags
+    from toolkit.plan import make_plan
+
+    config = load_config(Path.cwd(), config_file)
+    flags = grouped({**given, "bench_stacks": stacks, "bench_workloads": workloads})
+    if quick:
+        config = with_flags(config, {"bench": QUICK})
+    config = with_flags(config, flags)
+    if results is not None:
+        config = replace(config, results=str(results))
+
+    from toolkit.cli.wiring import catalog
+
+    found = catalog()
+    plan = make_plan(
+        stacks=found.select_stacks(config.bench.stacks),
+        workloads=found.select_workloads(config.bench.workloads),
+        rounds=config.bench.rounds,
+        load=config.bench.load,
+        baseline=config.bench.baseline,
+        seed=config.bench.seed,
+    )
+    return _dry_run(config, plan) if dry_run else _bench(config, plan)
+
+
+def _dry_run(config: "Config", plan: "Plan") -> int:
+    from toolkit.cli.wiring import output, session
+    from toolkit.report.plan import show
+    from toolkit.store import new_run_id
+
+    with session(config, new_run_id()) as parts:
+        show(plan, config.server, parts.placement, parts.runtime.facts, output())
+    return 0
+
+
+def _bench(config: "Config", plan: "Plan") -> int:
+    from toolkit.bench import World, run_bench
+    from toolkit.cli.wiring import contracts, messages, output, session
+    from toolkit.host import read_host
+    from toolkit.load.engine import LocustEngine
+    from toolkit.model import Measurement, Run
+    from toolkit.progress import Progress
+    from toolkit.report.terminal import show
+    from toolkit.store import Store, new_run_id, utc_now
+
+    store, console = Store(Path(config.results)), messages()
+    run_id, host = new_run_id(), read_host()
+    try:
+        with session(config, run_id) as parts:
+            run = Run(
+                id=run_id,
+                started_at=utc_now(),
+                host=host,
+                runtime=parts.runtime.facts,
+                placement=parts.placement,
+                knobs=config.server,
+                load=plan.load,
+                rounds=plan.rounds,
+                seed=plan.seed,
+                baseline=plan.baseline,
+                trials=plan.trials,
+            )
+            # the tool itself stays off the CPUs of the server
+            if parts.placement.client_cpus:
+                os.sched_setaffinity(0, parts.placement.client_cpus)
+            with Progress(console) as progress:
+                world = World(
+                    runtime=parts.runtime,
+                    load=LocustEngine(plan.load, parts.placement, parts.guardian),
+                    store=store,
+                    observer=progress,
+                    exchanges=contracts(parts.catalog),
+                )
+                run = run_bench(plan, run, world)
+    except KeyboardInterrupt:
+        _mention(store.path(run_id), run_id)
+        raise
+    show(run, output())
+    _say_where(store.path(run_id), run)
+    fine = all(isinstance(item, Measurement) and item.valid for item in run.outcomes)
+    return 0 if fine else _FAILED
+
+
+def _say_where(path: Path, run: "Run") -> None:
+    click.echo(f"\nStored in {path}; `toolkit report {run.id}` shows it again.")
+
+
+def _mention(path: Path, run_id: str) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            click.echo(
+                f"toolkit: the trials so far are in {path}; `toolkit report {run_id}` shows them",
+                err=True,
+            )

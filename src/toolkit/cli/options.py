@@ -1,0 +1,123 @@
+"""Options that several commands share, and the settings they make."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Flags = dict[str, dict[str, Any]]
+
+
+def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    context.meta["toolkit.debug"] = value or context.meta.get("toolkit.debug", False)
+
+
+def _split(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Read ``--stacks a,b --stacks c``; None where nothing was given."""
+    return tuple(part.strip() for text in value for part in text.split(",") if part.strip()) or None
+
+
+def patterns(name: str, text: str) -> Callable[[F], F]:
+    """Make an option that takes globs, separated by commas or repeated."""
+    return click.option(name, multiple=True, metavar="GLOB[,GLOB...]", callback=_split, help=text)
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def common(function: F) -> F:
+    """Add what every command takes."""
+    return _all(
+        click.option(
+            "--config",
+            "config_file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Settings file (default: toolkit.toml or pyproject.toml in this folder).",
+        ),
+        click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            callback=_remember_debug,
+            help="Show a traceback with an error.",
+        ),
+    )(function)
+
+
+def running(function: F) -> F:
+    """Add what every command takes that starts servers."""
+    return _all(
+        click.option(
+            "--runtime",
+            "runtime_kind",
+            type=click.Choice(["auto", "docker", "process"]),
+            help="Where servers run; auto takes Docker where an engine answers.",
+        ),
+        click.option(
+            "--network",
+            "runtime_network",
+            type=click.Choice(["auto", "host", "bridge"]),
+            help="Network of containers, on loopback in any case.",
+        ),
+        click.option("--cpus", "runtime_cpus", type=float, help="CPU limit of a server, in cores."),
+        click.option("--memory", "runtime_memory", help="Memory limit of a server, as 512m."),
+        click.option(
+            "--client-cpus",
+            "runtime_client_cpus",
+            type=int,
+            help="Cores of the load generator; 0 takes up to four of those left over.",
+        ),
+        click.option("--workers", "server_workers", type=int, help="Processes of each server."),
+        click.option("--threads", "server_threads", type=int, help="Threads of each process."),
+        click.option(
+            "--connections",
+            "server_connections",
+            type=int,
+            help="Most connections of each process.",
+        ),
+        click.option(
+            "--keep-alive",
+            "server_keep_alive",
+            type=int,
+            help="Seconds an idle connection is kept open.",
+        ),
+        click.option(
+            "--backlog", "server_backlog", type=int, help="Connections waiting to be accepted."
+        ),
+        click.option(
+            "--access-log/--no-access-log",
+            "server_access_log",
+            default=None,
+            help="Whether servers log each request.",
+        ),
+        click.option("--base-image", "image_base", help="Base image (default: python:3.13-slim)."),
+        click.option("--index-url", "image_index_url", help="Package index to install from."),
+        click.option(
+            "--ca-bundle", "image_ca_bundle", help="CA certificates for the package index, a file."
+        ),
+        click.option(
+            "--rebuild",
+            "image_rebuild",
+            is_flag=True,
+            default=None,
+            help="Build images (or environments) although nothing changed.",
+        ),
+    )(function)
+
+
+def grouped(given: Mapping[str, Any]) -> Flags:
+    """Sort ``{"bench_rounds": 5}`` into the tables of settings: ``{"bench": {"rounds": 5}}``."""
+    flags: Flags = {}
+    for name, value in given.items():
+        table, _, key = name.partition("_")
+        flags.setdefault(table, {})[key] = value
+    return flags

@@ -1,0 +1,54 @@
+"""``toolkit up``."""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toolkit.cli.options import common, grouped, running
+
+_LOOK = 0.5
+
+
+@click.command(context_settings={"max_content_width": 100})
+@click.argument("stack")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes any free one.")
+@running
+@common
+def command(
+    stack: str,
+    port: int,
+    config_file: Path | None,
+    **given: Any,  # noqa: ANN401 - the options above, by table and key
+) -> int:
+    """Start one stack on loopback and leave it running to look at, until Ctrl-C."""
+    from toolkit.cli.wiring import messages, session
+    from toolkit.config import load_config, with_flags
+    from toolkit.errors import ConfigError, StackError
+    from toolkit.progress import Progress
+    from toolkit.runtime.ready import free_port
+    from toolkit.store import new_run_id
+
+    config = with_flags(load_config(Path.cwd(), config_file), grouped(given))
+    with session(config, new_run_id(), port=port) as parts:
+        chosen = parts.catalog.select_stacks((stack,))
+        if len(chosen) != 1:
+            names = ", ".join(item.id for item in chosen)
+            raise ConfigError(f"{stack!r} fits several stacks", hint=f"Name one of {names}.")
+        if port:
+            free_port(port)
+        with Progress(messages()) as progress:
+            facts = parts.runtime.prepare(chosen[0], progress)
+        with parts.runtime.serve(chosen[0]) as service, contextlib.suppress(KeyboardInterrupt):
+            click.echo(f"{chosen[0].id} answers at {service.url} ({parts.runtime.facts.name})")
+            click.echo(f"command: {' '.join(facts.argv)}")
+            click.echo(f"try: curl -i {service.url}{chosen[0].app.health}")
+            click.echo("Ctrl-C ends it.")
+            while True:
+                ended = service.death()
+                if ended is not None:
+                    raise StackError(f"the server ended: {ended}", log=service.log_tail())
+                time.sleep(_LOOK)
+    return 0

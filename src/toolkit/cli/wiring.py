@@ -1,0 +1,92 @@
+"""Puts the parts together for the commands that start servers."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from rich.console import Console
+
+from toolkit.catalog import Catalog, root
+from toolkit.config import Config
+from toolkit.contract import Exchange, read_contract
+from toolkit.host import allowed_cpus, siblings
+from toolkit.model import App, Placement
+from toolkit.placement import place
+from toolkit.ports import Runtime
+from toolkit.runtime.choice import open_runtime
+from toolkit.runtime.guardian import Guardian
+from toolkit.units import parse_size
+
+_PLAIN_WIDTH = 120
+"""Columns of a report that is written to a file or a pipe."""
+
+
+def catalog() -> Catalog:
+    """Give the apps, servers and workloads of this installation."""
+    return Catalog(root())
+
+
+def output() -> Console:
+    """Give the console of results: no wider than the terminal, plain text elsewhere."""
+    return _console(stderr=False)
+
+
+def messages() -> Console:
+    """Give the console of progress and remarks."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    # rich assumes 80 columns where nobody says, which would hide columns of a report in a file
+    if console.is_terminal or "COLUMNS" in os.environ:
+        return console
+    return Console(stderr=stderr, highlight=False, width=_PLAIN_WIDTH)
+
+
+def placement(config: Config) -> Placement:
+    """Divide this machine's CPUs as the settings say."""
+    cpus = allowed_cpus()
+    return place(
+        allowed=cpus,
+        siblings=siblings(cpus),
+        cpus=config.runtime.cpus,
+        client_cpus=config.runtime.client_cpus,
+        memory=parse_size(config.runtime.memory),
+    )
+
+
+def contracts(found: Catalog) -> Callable[[App], Sequence[Exchange]]:
+    """Give a function that reads an app's contract; without one, only its health is checked."""
+
+    def exchanges(app: App) -> Sequence[Exchange]:
+        if app.contract is not None:
+            return read_contract(found.path / "apps", app.contract)
+        return (Exchange(name="health", method="GET", path=app.health, statuses=(200,)),)
+
+    return exchanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a command works with while its context is open."""
+
+    catalog: Catalog
+    placement: Placement
+    guardian: Guardian
+    runtime: Runtime
+
+
+@contextlib.contextmanager
+def session(config: Config, run: str, *, port: int = 0) -> Iterator[Session]:
+    """Open a runtime under a guardian that cleans up whatever happens to this process.
+
+    Raises:
+        EnvironmentFault: The runtime asked for cannot be had.
+    """
+    found, where = catalog(), placement(config)
+    opened = partial(open_runtime, config, catalog=found, placement=where, run=run, port=port)
+    with Guardian() as guardian, opened(guardian=guardian) as runtime:
+        yield Session(catalog=found, placement=where, guardian=guardian, runtime=runtime)

@@ -1,0 +1,111 @@
+"""Facts about this machine: what is measured on, and what limits it."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+import toolkit
+from toolkit.model import Host
+
+_CPU = Path("/sys/devices/system/cpu")
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def read_host() -> Host:
+    """Describe the machine as it is now."""
+    return Host(
+        system=f"{platform.system()} {platform.release()}",
+        cpu_model=_cpu_model(),
+        cpus=os.cpu_count() or 1,
+        allowed_cpus=allowed_cpus(),
+        cpu_quota=cpu_quota(),
+        memory=int(psutil.virtual_memory().total),
+        cgroup=cgroup_version(),
+        governor=governor(allowed_cpus()),
+        load_average=psutil.getloadavg(),
+        python=platform.python_version(),
+        toolkit=toolkit.__version__,
+        locust=importlib.metadata.version("locust"),
+    )
+
+
+def allowed_cpus() -> tuple[int, ...]:
+    """Logical CPUs this process may use; empty where the platform cannot pin."""
+    if not hasattr(os, "sched_getaffinity"):
+        return ()
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def siblings(cpus: Sequence[int]) -> dict[int, frozenset[int]]:
+    """For each CPU those that share its physical core, itself included, as far as Linux tells."""
+    found: dict[int, frozenset[int]] = {}
+    for cpu in cpus:
+        text = _read(_CPU / f"cpu{cpu}" / "topology" / "thread_siblings_list")
+        found[cpu] = parse_cpu_list(text) or frozenset({cpu})
+    return found
+
+
+def parse_cpu_list(text: str) -> frozenset[int]:
+    """Read a kernel CPU list such as ``0-3,8``; empty for anything else."""
+    cpus: set[int] = set()
+    try:
+        for part in filter(None, text.split(",")):
+            first, _, last = part.partition("-")
+            cpus.update(range(int(first), int(last or first) + 1))
+    except ValueError:
+        return frozenset()
+    return frozenset(cpus)
+
+
+def cgroup_version() -> str:
+    """``v2``, ``v1`` or ``none``."""
+    if (_CGROUP / "cgroup.controllers").exists():
+        return "v2"
+    return "v1" if (_CGROUP / "cpu").exists() else "none"
+
+
+def cpu_quota() -> float | None:
+    """Cores this process's control group may use at once, None without a quota.
+
+    ``cpu.max`` in cgroup v2, ``cpu.cfs_quota_us`` in v1; ``os.cpu_count`` knows neither.
+    """
+    quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
+    if not quota:
+        quota = _read(_CGROUP / "cpu" / "cpu.cfs_quota_us")
+        period = _read(_CGROUP / "cpu" / "cpu.cfs_period_us")
+    with contextlib.suppress(ValueError):
+        if int(quota) > 0:
+            return int(quota) / int(period)
+    return None
+
+
+def memory_limit() -> int | None:
+    """Bytes this process's control group may use, None without a limit."""
+    text = _read(_CGROUP / "memory.max") or _read(_CGROUP / "memory" / "memory.limit_in_bytes")
+    # version 1 writes the largest number of pages for "none"
+    return int(text) if text.isdigit() and int(text) < 2**60 else None
+
+
+def governor(cpus: Sequence[int]) -> str:
+    """The frequency governors of the CPUs, ``unknown`` where Linux does not tell."""
+    files = (_CPU / f"cpu{cpu}" / "cpufreq" / "scaling_governor" for cpu in cpus)
+    found = sorted({_read(file) for file in files} - {""})
+    return ", ".join(found) or "unknown"
+
+
+def _cpu_model() -> str:
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read(file: Path) -> str:
+    with contextlib.suppress(OSError):
+        return file.read_text(encoding="utf-8").strip()
+    return ""

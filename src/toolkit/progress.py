@@ -1,0 +1,119 @@
+"""Tell a person how a bench goes: a live display on a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.model import Measurement, Outcome, Plan, RuntimeFacts, Trial
+from toolkit.ports import Tick
+from toolkit.units import format_duration, format_latency, format_rate
+
+
+class Progress:
+    """Shows a bench on a console, as its width and kind allow; a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._total = self._done = 0
+        self._estimate = 0.0
+        self._began = time.monotonic()
+        self._doing = ""
+        self._now = ""
+        if console.is_terminal:
+            self._live = Live(
+                console=console, get_renderable=self._display, transient=True, refresh_per_second=4
+            )
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def planned(self, plan: Plan, runtime: RuntimeFacts) -> None:
+        """See ``ports.Observer``."""
+        self._total, self._estimate = len(plan.trials), plan.estimate
+        self._say(f"Runtime: {runtime.name} ({runtime.reason}).")
+        self._say(describe(plan))
+
+    def noted(self, message: str) -> None:
+        """See ``ports.Observer``."""
+        self._doing, self._now = message, ""
+        if self._live is None:
+            self._say(message)
+
+    def trial_started(self, trial: Trial, number: int) -> None:
+        """See ``ports.Observer``."""
+        if number == 1:
+            self._began = time.monotonic()
+        self._doing = f"round {trial.round}: {trial.stack} {trial.workload}"
+        self._now = "starting"
+
+    def ticked(self, trial: Trial, tick: Tick) -> None:
+        """See ``ports.Observer``."""
+        self._now = f"{tick.phase} {format_rate(tick.throughput)} req/s"
+        if tick.latency is not None:
+            self._now += f", p50 {format_latency(tick.latency)} ms"
+        self._now += f", {tick.errors} errors"
+
+    def trial_finished(self, outcome: Outcome, number: int) -> None:
+        """See ``ports.Observer``."""
+        self._done = number
+        if self._live is None or not isinstance(outcome, Measurement) or not outcome.valid:
+            self._say(f"[{number}/{self._total}] {_summary(outcome)}, {self._left()}")
+
+    def _left(self) -> str:
+        if not self._done:
+            return f"about {format_duration(self._estimate)} left"
+        spent = time.monotonic() - self._began
+        return f"about {format_duration(spent / self._done * (self._total - self._done))} left"
+
+    def _display(self) -> Table:
+        grid = Table.grid(padding=(0, 1), expand=False)
+        bar = ProgressBar(total=max(self._total, 1), completed=self._done, width=20)
+        grid.add_row(bar, Text(f"{self._done}/{self._total}, {self._left()}"))
+        lines = Table.grid()
+        lines.add_row(grid)
+        for line in (self._doing, self._now):
+            lines.add_row(Text(line, no_wrap=True, overflow="ellipsis"))
+        return lines
+
+    def _say(self, message: str) -> None:
+        # no markup: a message may quote anything; no wrapping: a line of a log is a line
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def describe(plan: Plan) -> str:
+    """Say in one line how much a plan is and how long it takes."""
+    per_trial = plan.load.warmup + plan.load.duration
+    rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    return (
+        f"Plan: {len(plan.stacks)} stacks x {len(plan.workloads)} workloads x {rounds} = "
+        f"{len(plan.trials)} trials of {per_trial:g} s under load, "
+        f"about {format_duration(plan.estimate)} without building."
+    )
+
+
+def _summary(outcome: Outcome) -> str:
+    trial = outcome.trial
+    case = f"round {trial.round} {trial.stack} {trial.workload}"
+    if not isinstance(outcome, Measurement):
+        return f"{case}: FAILED ({outcome.stage}): {outcome.message}"
+    text = f"{case}: {format_rate(outcome.load.throughput)} req/s, {outcome.load.failed} errors"
+    invalid = [finding.message for finding in outcome.findings if finding.severity == "invalid"]
+    return f"{text}, INVALID: {'; '.join(invalid)}" if invalid else text

@@ -1,0 +1,36 @@
+"""What a bench would do, in a terminal (``--dry-run``)."""
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.model import Knobs, Placement, Plan, RuntimeFacts
+from toolkit.progress import describe
+from toolkit.runtime.settings import argv_of, environment_of
+
+
+def show(
+    plan: Plan, knobs: Knobs, placement: Placement, runtime: RuntimeFacts, console: Console
+) -> None:
+    """Print the plan: where, what, in which order, how long."""
+    console.print(Text(describe(plan)))
+    console.print(Text(f"Runtime: {runtime.name} ({runtime.reason}), network {runtime.network}."))
+    for note in (*runtime.notes, *placement.notes):
+        console.print(Text(note))
+    server, client = (
+        ",".join(map(str, cpus)) or "any" for cpus in (placement.server_cpus, placement.client_cpus)
+    )
+    console.print(Text(f"Server on CPU {server}, load generator on CPU {client}."))
+    console.print(Text(f"Baseline: {plan.baseline}. Seed of the order: {plan.seed}."))
+    commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
+    environment = environment_of(knobs, host="127.0.0.1", port=8000)
+    for stack in plan.stacks:
+        commands.add_row(stack.id, Text(" ".join(argv_of(stack, environment))))
+    console.print(commands)
+    order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
+    for number in range(1, plan.rounds + 1):
+        trials = [trial for trial in plan.trials if trial.round == number]
+        cases = ", ".join(f"{trial.stack} {trial.workload}" for trial in trials)
+        order.add_row(str(number), Text(cases))
+    console.print(order)

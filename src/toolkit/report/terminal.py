@@ -1,0 +1,311 @@
+"""The report in a terminal: one table per workload, then everything that explains the numbers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement as Width
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from toolkit.compare import Row, missing_rounds, tables
+from toolkit.compare import Table as Comparison
+from toolkit.model import Failure, Finding, Run, Severity
+from toolkit.stats import Ratio
+from toolkit.units import format_bytes, format_duration, format_latency, format_rate
+
+_RECONNECTING = 0.5
+"""Connections per answer from which a server is said not to keep them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table; the highest ``drop`` goes first where the width does not do."""
+
+    title: str
+    cell: Callable[[Row], str]
+    drop: int = 0
+    justify: Literal["left", "right"] = "right"
+
+
+def show(run: Run, console: Console) -> None:
+    """Print the whole report, no wider than the console."""
+    console.print(_headline(run))
+    for comparison in tables(run):
+        console.print(_section(comparison, run, console))
+    console.print(_legend(run))
+    console.print(_circumstances(run))
+
+
+def _headline(run: Run) -> Text:
+    measured = len(run.outcomes)
+    text = Text.assemble(
+        (f"Run {run.id}", "bold"), f"  {run.started_at.replace('T', ' ')[:16]} UTC"
+    )
+    if run.finished_at is not None:
+        began = datetime.fromisoformat(run.started_at)
+        seconds = (datetime.fromisoformat(run.finished_at) - began).total_seconds()
+        text.append(f", {format_duration(seconds)}")
+    else:
+        text.append(
+            f"\nIt did not come to its end: {measured} of {len(run.trials)} trials are shown.",
+            style="yellow",
+        )
+    return text
+
+
+def _section(comparison: Comparison, run: Run, console: Console) -> RenderableType:
+    columns = _columns(comparison, run)
+    hidden: list[str] = []
+    table = _table(comparison, columns)
+    droppable = sorted((c for c in columns if c.drop), key=lambda column: -column.drop)
+    while droppable and Width.get(console, console.options, table).minimum > console.width:
+        gone = droppable.pop(0)
+        columns = [column for column in columns if column is not gone]
+        hidden.append(gone.title)
+        table = _table(comparison, columns)
+    parts: list[RenderableType] = [
+        Text.assemble("\nWorkload ", (comparison.workload, "bold")),
+        table,
+    ]
+    notes = list(_notes(comparison, hidden))
+    if notes:
+        parts.append(Padding(_bullets(notes), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _columns(comparison: Comparison, run: Run) -> list[_Column]:
+    def ratio(row: Row) -> str:
+        return "baseline" if row.stack == comparison.baseline else _ratio(row.ratio)
+
+    columns = [
+        _Column("stack", _name, justify="left"),
+        _Column("req/s", lambda row: _optional(row.throughput, format_rate)),
+        _Column("ratio to baseline", ratio, justify="left"),
+        _Column("p50 ms", lambda row: _latency(row, 0), drop=2),
+        _Column("p95 ms", lambda row: _latency(row, 1), drop=6),
+        _Column("p99 ms", lambda row: _latency(row, 2), drop=1),
+        _Column("errors", lambda row: _optional(row.error_rate, _percent), drop=3),
+        _Column("CPU ms/req", lambda row: _optional(row.cpu_per_request, _cpu), drop=4),
+        _Column("memory", lambda row: _optional(row.memory_peak, format_bytes), drop=5),
+    ]
+    if missing_rounds(run) is None:
+        columns.insert(0, _Column("rank", _rank, drop=7))
+    return columns
+
+
+def _table(comparison: Comparison, columns: Iterable[_Column]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    shown = list(columns)
+    for column in shown:
+        name = column.title == "stack"
+        # a name may break, but not to pieces; a number never
+        table.add_column(
+            column.title,
+            justify=column.justify,
+            no_wrap=not name,
+            overflow="fold",
+            min_width=14 if name else None,
+        )
+    for row in comparison.rows:
+        table.add_row(*(column.cell(row) for column in shown), style=None if row.valid else "dim")
+    return table
+
+
+def _name(row: Row) -> str:
+    if row.valid:
+        return row.stack
+    return f"{row.stack} ({'failed' if row.throughput is None else 'invalid'})"
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None:
+        return "-"
+    return f"{row.rank}=" if row.shared else str(row.rank)
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "-"
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.2f}x"
+    tie = " ~" if ratio.tie else ""
+    return f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]{tie}"
+
+
+def _optional(value: float | None, form: Callable[[float], str]) -> str:
+    return "-" if value is None else form(value)
+
+
+def _latency(row: Row, index: int) -> str:
+    return "-" if row.latencies is None else format_latency(row.latencies[index])
+
+
+def _percent(part: float) -> str:
+    if part == 0:
+        return "0"
+    return "<0.01 %" if part < 1e-4 else f"{part:.2%}".replace("%", " %")
+
+
+def _cpu(seconds: float) -> str:
+    return f"{seconds * 1e3:.3f}"
+
+
+def _notes(comparison: Comparison, hidden: list[str]) -> Iterator[Text]:
+    for row in comparison.rows:
+        for finding, count in row.findings:
+            yield _finding(row, finding, count)
+        yield from _failures(row)
+    reconnecting = [row for row in comparison.rows if (row.reconnects or 0) >= _RECONNECTING]
+    if reconnecting:
+        names = ", ".join(f"{row.stack} ({row.reconnects:.2f})" for row in reconnecting)
+        yield Text(
+            f"New connections per answer: {names}. Such a server closes each connection after its "
+            "answer, so every request pays for a new one; behind a proxy that does so too it is "
+            "at home, and directly at the net it explains much of its rate."
+        )
+    if hidden:
+        yield Text(f"Not shown for lack of width: {', '.join(hidden)}.", style="dim")
+
+
+def _finding(row: Row, finding: Finding, count: int) -> Text:
+    invalid = finding.severity is Severity.INVALID
+    label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
+    trials = "1 trial" if count == 1 else f"{count} trials"
+    return Text.assemble((label, style), f" {row.stack}, {trials}: {finding.message}")
+
+
+def _failures(row: Row) -> Iterator[Text]:
+    """Give each different failure once, with the end of its log."""
+    seen: dict[tuple[str, str], list[Failure]] = {}
+    for failure in row.failures:
+        seen.setdefault((failure.stage, failure.message), []).append(failure)
+    for (stage, message), failures in seen.items():
+        trials = "1 trial" if len(failures) == 1 else f"{len(failures)} trials"
+        text = Text.assemble(("FAILED", "bold red"), f" {row.stack}, {trials}, {stage}: {message}")
+        if failures[-1].log:
+            text.append(f"\n{_last_lines(failures[-1].log)}", style="dim")
+        yield text
+
+
+def _last_lines(log: str) -> str:
+    return "\n".join(f"  | {line}" for line in log.splitlines()[-8:])
+
+
+def _bullets(texts: Iterable[Text]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
+    grid.add_column(overflow="fold")
+    for text in texts:
+        grid.add_row("-", text)
+    return grid
+
+
+def _legend(run: Run) -> Padding:
+    missing = missing_rounds(run)
+    lines = []
+    if missing is None:
+        lines.append(
+            Text(
+                f"Ratio: requests/s to those of {run.baseline}, taken within each of {run.rounds} "
+                "rounds, then combined (Hodges-Lehmann), with its exact 95 % interval. "
+                "~ marks a tie: the interval holds 1. Stacks that share a rank (=) cannot be told "
+                "apart from the first of them."
+            )
+        )
+    else:
+        lines.append(
+            Text.assemble(
+                (missing[0].upper() + missing[1:] + ". ", "yellow"), "So no ranks either."
+            )
+        )
+    lines.append(
+        Text(
+            "Latencies are those of verified answers in a closed loop at full load: they compare "
+            "servers at their limit and do not tell how fast a half-loaded one answers.",
+        )
+    )
+    return Padding(_bullets(lines), (1, 0, 0, 0))
+
+
+def _circumstances(run: Run) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="bold")
+    grid.add_column(overflow="fold")
+    for label, text in (
+        ("Host", _host(run)),
+        ("Runtime", _runtime(run)),
+        ("Placement", _placement(run)),
+        ("Load", _load(run)),
+        ("Server settings", _settings(run)),
+        *((f"  {stack.id}", " ".join(stack.argv)) for stack in run.stacks),
+        ("Versions", _versions(run)),
+    ):
+        grid.add_row(label, Text(text))
+    return Padding(grid, (1, 0, 0, 0))
+
+
+def _host(run: Run) -> str:
+    host = run.host
+    quota = "" if host.cpu_quota is None else f" (quota {host.cpu_quota:g})"
+    load = " ".join(f"{value:.2f}" for value in host.load_average)
+    return (
+        f"{host.cpus} CPUs{quota}, {host.cpu_model}; {format_bytes(host.memory)}; {host.system}; "
+        f"cgroup {host.cgroup}; governor {host.governor}; load average at the start {load}"
+    )
+
+
+def _runtime(run: Run) -> str:
+    facts = run.runtime
+    engine = f" {facts.engine}" if facts.engine else ""
+    text = f"{facts.name}{engine} ({facts.reason}); network {facts.network}"
+    return ". ".join((f"{text}; memory is {facts.memory_kind}", *facts.notes))
+
+
+def _placement(run: Run) -> str:
+    where = run.placement
+    text = (
+        f"server on CPU {_cpus(where.server_cpus)}, load generator on CPU "
+        f"{_cpus(where.client_cpus)}; a server may use {where.cpus:g} CPUs and "
+        f"{format_bytes(where.memory)}"
+    )
+    return ". ".join((text, *where.notes))
+
+
+def _cpus(cpus: tuple[int, ...]) -> str:
+    return ",".join(map(str, cpus)) or "any"
+
+
+def _load(run: Run) -> str:
+    load = run.load
+    clients = {outcome.load.client for outcome in run.outcomes if not isinstance(outcome, Failure)}
+    client = f" {', '.join(sorted(clients))}" if clients else ""
+    return (
+        f"Locust{client}, {load.users} users in a closed loop; {load.warmup:g} s and at least "
+        f"{load.warmup_requests} requests of warm-up, {load.duration:g} s measured; "
+        f"{run.rounds} rounds in shuffled order, seed {run.seed}"
+    )
+
+
+def _settings(run: Run) -> str:
+    knobs = run.knobs
+    return (
+        f"{knobs.workers} workers, {knobs.threads} threads, {knobs.connections} connections, "
+        f"keep-alive {knobs.keep_alive} s, backlog {knobs.backlog}, access log "
+        f"{'on' if knobs.access_log else 'off'} (where a server has the knob)"
+    )
+
+
+def _versions(run: Run) -> str:
+    pythons = sorted({stack.python for stack in run.stacks})
+    packages = sorted(
+        {f"{name} {version}" for stack in run.stacks for name, version in stack.packages.items()},
+        key=str.lower,
+    )
+    host = run.host
+    tools = f"toolkit {host.toolkit} on Python {host.python}, Locust {host.locust}"
+    return f"{tools}. Servers: Python {', '.join(pythons) or '-'}; {', '.join(packages) or '-'}"
