@@ -7,8 +7,8 @@ from toolkit.errors import ConfigError
 from toolkit.model import LoadSettings, Plan, Stack, Trial, Workload
 from toolkit.spelling import did_you_mean
 
-_CHECK_SECONDS = 1.5
-_OVERHEAD_SECONDS = 1.6
+_CHECK_SECONDS = 0.6
+_OVERHEAD_SECONDS = 1.0
 """A trial beside its load: start of server and Locust, which overlap, and the end of both."""
 
 

@@ -81,8 +81,10 @@ class LocustEngine:
             os.close(reading)
 
     def _command(self) -> list[str]:
+        # absolute, for it starts in another folder
+        python = str(Path(sys.executable).absolute())
         confined = ["-I", toolkit.runtime.confine.__file__, ",".join(map(str, self._cpus)) or "-"]
-        return [sys.executable, *confined, "-", sys.executable, "-m", "toolkit.load.inside"]
+        return [python, *confined, "-", python, "-m", "toolkit.load.inside"]
 
     def _environment(self, workload: Workload, events_fd: int) -> dict[str, str]:
         processes = len(self._cpus)

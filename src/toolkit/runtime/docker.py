@@ -162,6 +162,7 @@ class DockerRuntime:
                     log_tail=container.log_tail,
                     timeout=_START_TIMEOUT,
                 )
+                container.look_up_cgroup()
                 yield DockerService(container, f"http://127.0.0.1:{port}", time.monotonic() - began)
             finally:
                 container.remove()

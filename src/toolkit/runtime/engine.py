@@ -19,6 +19,7 @@ from docker.types import LogConfig
 import docker
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.model import Usage
+from toolkit.runtime.cgroup import Cgroup, find
 
 RUN_LABEL = "toolkit.run"
 """On every container the toolkit creates; only what carries it is ever removed."""
@@ -73,9 +74,10 @@ class Container:
 
     def __init__(self, sdk: SdkContainer) -> None:
         self._sdk = sdk
+        self._cgroup: Cgroup | None = None
 
     def usage(self) -> Usage:
-        """Read CPU time and memory of its cgroup through the engine.
+        """Read CPU time and memory of its cgroup, directly or else through the engine.
 
         Memory is what ``docker stats`` shows: the cgroup's charge without the page cache that can
         be given up at once (``inactive_file``).
@@ -84,6 +86,13 @@ class Container:
             StackError: It does not run any more.
             EnvironmentFault: The engine is gone.
         """
+        if self._cgroup is not None:
+            try:
+                return self._cgroup.usage()
+            except OSError:
+                raise StackError(
+                    "the container does not run any more", log=self.log_tail()
+                ) from None
         with _translated("reading the use of a container"):
             stats = cast("dict[str, Any]", self._sdk.stats(stream=False, one_shot=True))
         at = time.monotonic()
@@ -121,6 +130,17 @@ class Container:
         with contextlib.suppress(StackError, EnvironmentFault), _translated("reading a log"):
             return bytes(self._sdk.logs(tail=_LOG_LINES)).decode("utf-8", "replace").rstrip()
         return ""
+
+    def look_up_cgroup(self) -> None:
+        """Find the files of its cgroup, so that reading its use takes no time.
+
+        Raises:
+            StackError: It was removed.
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("looking after a container"):
+            self._sdk.reload()
+        self._cgroup = find(self._sdk.attrs["State"]["Pid"], str(self._sdk.id))
 
     def remove(self) -> None:
         """Kill and remove it; it may be gone already.

@@ -164,7 +164,8 @@ class ProcessRuntime:
             # a session of its own: Ctrl-C goes to the tool, which then ends the whole group
             process = subprocess.Popen(
                 [
-                    sys.executable,
+                    # absolute, for it starts in another folder
+                    str(Path(sys.executable).absolute()),
                     "-I",
                     toolkit.runtime.confine.__file__,
                     ",".join(map(str, self._placement.server_cpus)) or "-",
