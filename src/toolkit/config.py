@@ -128,7 +128,7 @@ def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config
 
 
 def _structure(data: dict[str, Any], file: Path) -> Config:
-    _refuse_unknown(data, Config, f"{file}: ")
+    _refuse_unknown(data, Config, file)
     try:
         config = _converter().structure(data, Config)
     except cattrs.ClassValidationError as error:
@@ -138,19 +138,19 @@ def _structure(data: dict[str, Any], file: Path) -> Config:
     return config
 
 
-def _refuse_unknown(data: Mapping[str, Any], kind: type, where: str) -> None:
+def _refuse_unknown(data: Mapping[str, Any], kind: type, file: Path, table: str = "") -> None:
     hints = get_type_hints(kind)
     known = [item.name for item in fields(kind)]
     for key, value in data.items():
         if key not in known:
             raise ConfigError(
-                f"{where}unknown key {key!r}",
+                f"{file}: unknown key {table + key!r}",
                 hint=did_you_mean(key, known) or f"Known here: {', '.join(known)}.",
             )
         if is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
-                raise ConfigError(f"{where}{key} is a table: [{key}]")
-            _refuse_unknown(value, hints[key], f"{where}{key}.")
+                raise ConfigError(f"{file}: {key} is a table: [{key}]")
+            _refuse_unknown(value, hints[key], file, f"{key}.")
 
 
 def _converter() -> cattrs.Converter:

@@ -139,7 +139,7 @@ class Conductor:
         """Send one message to the tool."""
         os.write(self._fd, encode({"event": event, **fields}))
 
-    def conduct(self, runner: Runner, crew: Crew, recorder: Recorder) -> None:
+    def conduct(self, runner: Runner, crew: Crew) -> None:
         """Warm up, measure, report, end Locust; runs in a greenlet of its own."""
         try:
             self._warm_up(crew)
@@ -154,9 +154,7 @@ class Conductor:
             print(f"toolkit: {error}", file=sys.stderr)  # noqa: T201 - the tool quotes this log
             windows = []
         if windows:
-            # both are counted by listeners of the same event, so they agree at any instant
-            counts = {"seen": recorder.seen, "locust_seen": runner.stats.total.num_requests}
-            self.tell("result", **merge(windows), **counts)
+            self.tell("result", **merge(windows))
         runner.quit()
 
     def _warm_up(self, crew: Crew) -> None:
@@ -205,6 +203,8 @@ def merge(windows: list[dict[str, Any]]) -> dict[str, Any]:
         "latency": LatencyHistogram.merged(window["latency"] for window in windows).encode(),
         "connections": None if None in connections else sum(connections),
         "client_cpu": max(window["client_cpu"] for window in windows),
+        "seen": sum(window["seen"] for window in windows),
+        "locust_seen": sum(window["locust_seen"] for window in windows),
         "client": windows[0]["client"],
     }
 
@@ -222,12 +222,16 @@ def _lead(environment: Environment, conductor: Conductor, recorder: Recorder) ->
             crew = RemoteCrew(runner)
         else:
             crew = LocalCrew(recorder, environment)
-        gevent.spawn(conductor.conduct, runner, crew, recorder)
+        gevent.spawn(conductor.conduct, runner, crew)
 
     environment.events.spawning_complete.add_listener(start)
 
 
 def _follow(environment: Environment, runner: WorkerRunner, recorder: Recorder) -> None:
+    def shipped(data: dict[str, Any], **_: object) -> None:
+        # after Locust's own listener, which starts its count anew with each report to the master
+        recorder.locust_shipped += data["stats_total"]["num_requests"]
+
     def on_message(msg: Any, **_: object) -> None:  # noqa: ANN401 - Locust's
         if msg.data["do"] == "open":
             recorder.open()
@@ -244,27 +248,9 @@ def _follow(environment: Environment, runner: WorkerRunner, recorder: Recorder) 
             }
             runner.send_message(_MESSAGE, state)
 
+    environment.events.report_to_master.add_listener(shipped)
     runner.register_message(_MESSAGE, on_message)
     gevent.spawn(report)
-
-
-def _ship_counts(recorder: Recorder) -> None:
-    """Have workers attach our count to each of Locust's reports, and the master add it up.
-
-    What the master adds up so is compared with Locust's own total, which the same reports make.
-    """
-    shipped = 0
-
-    def report_to_master(data: dict[str, Any], **_: object) -> None:
-        nonlocal shipped
-        data["toolkit_seen"] = recorder.seen - shipped
-        shipped = recorder.seen
-
-    def worker_report(data: dict[str, Any], **_: object) -> None:
-        recorder.seen += data.get("toolkit_seen", 0)
-
-    events.report_to_master.add_listener(report_to_master)
-    events.worker_report.add_listener(worker_report)
 
 
 def main() -> None:
@@ -272,7 +258,6 @@ def main() -> None:
     settings = json.loads(os.environ[LOAD_VARIABLE])
     conductor = Conductor(settings, int(os.environ[EVENTS_VARIABLE]))
     recorder = Recorder()
-    _ship_counts(recorder)
 
     def lead(environment: Environment, **_: object) -> None:
         _lead(environment, conductor, recorder)

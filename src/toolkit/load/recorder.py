@@ -1,6 +1,5 @@
 """Counts requests inside a Locust process that makes load (the only one, or one of several)."""
 
-import os
 import time
 from collections import Counter, deque
 from functools import cache
@@ -27,6 +26,7 @@ class Recorder:
     def __init__(self) -> None:
         self.seen = 0
         self.errors_seen = 0
+        self.locust_shipped = 0
         self.opened_at: float | None = None
         self._closed: dict[str, Any] | None = None
         self._histogram = LatencyHistogram()
@@ -104,8 +104,10 @@ class Recorder:
                     else None
                 ),
                 "client_cpu": (time.process_time() - self._cpu_at_open) / duration,
+                # listeners of the same event count both, so they agree at any instant
+                "seen": self.seen,
+                "locust_seen": self.locust_shipped + environment.stats.total.num_requests,
                 "client": ", ".join(sorted({_client_of(user) for user in classes})),
-                "pid": os.getpid(),
             }
         return self._closed
 

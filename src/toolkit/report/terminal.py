@@ -18,6 +18,7 @@ from toolkit.model import Failure, Finding, Run, Severity
 from toolkit.stats import Ratio
 from toolkit.units import format_bytes, format_duration, format_latency, format_rate
 
+_UNBOUNDED = 10_000
 _RECONNECTING = 0.5
 """Connections per answer from which a server is said not to keep them."""
 
@@ -63,7 +64,8 @@ def _section(comparison: Comparison, run: Run, console: Console) -> RenderableTy
     hidden: list[str] = []
     table = _table(comparison, columns)
     droppable = sorted((c for c in columns if c.drop), key=lambda column: -column.drop)
-    while droppable and Width.get(console, console.options, table).minimum > console.width:
+    unbounded = console.options.update(width=_UNBOUNDED)
+    while droppable and Width.get(console, unbounded, table).maximum > console.width:
         gone = droppable.pop(0)
         columns = [column for column in columns if column is not gone]
         hidden.append(gone.title)
@@ -72,7 +74,7 @@ def _section(comparison: Comparison, run: Run, console: Console) -> RenderableTy
         Text.assemble("\nWorkload ", (comparison.workload, "bold")),
         table,
     ]
-    notes = list(_notes(comparison, hidden))
+    notes = list(_notes(comparison, run, hidden))
     if notes:
         parts.append(Padding(_bullets(notes), (0, 0, 0, 2)))
     return Group(*parts)
@@ -155,11 +157,16 @@ def _cpu(seconds: float) -> str:
     return f"{seconds * 1e3:.3f}"
 
 
-def _notes(comparison: Comparison, hidden: list[str]) -> Iterator[Text]:
+def _notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]:
     for row in comparison.rows:
         for finding, count in row.findings:
             yield _finding(row, finding, count)
         yield from _failures(row)
+        if row.ratio is not None and row.ratio.low is None and missing_rounds(run) is None:
+            yield Text(
+                f"{row.stack}: only {row.ratio.pairs} rounds in which it and the baseline are "
+                "valid, too few for an interval and a rank."
+            )
     reconnecting = [row for row in comparison.rows if (row.reconnects or 0) >= _RECONNECTING]
     if reconnecting:
         names = ", ".join(f"{row.stack} ({row.reconnects:.2f})" for row in reconnecting)

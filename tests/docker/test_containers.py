@@ -1,0 +1,257 @@
+"""Containers as the toolkit makes them, on the real engine."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import docker.models.containers
+import pytest
+from rich.console import Console
+
+from toolkit.cli.wiring import Session, session
+from toolkit.config import Config, RuntimeConfig
+from toolkit.errors import EnvironmentFault, StackError
+from toolkit.model import Measurement
+from toolkit.progress import Progress
+from toolkit.runtime.engine import RUN_LABEL, Container, ContainerSpec, Engine
+from toolkit.store import Store
+from toolkit.verify import find_violations
+
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("engine")]
+QUIET = Progress(Console(quiet=True))
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    found = docker.from_env()
+    yield found
+    found.close()
+
+
+def containers(client: docker.DockerClient) -> list[docker.models.containers.Container]:
+    return client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True)
+
+
+def opened(network: str, run: str = "test") -> "Callable[[], object]":
+    kind = RuntimeConfig(kind="docker", network=network)  # type: ignore[arg-type]
+    return lambda: session(Config(runtime=kind), run)
+
+
+@pytest.mark.parametrize("network", ["host", "bridge"])
+def test_a_container_keeps_the_contract_is_confined_and_goes(
+    network: str, client: docker.DockerClient
+) -> None:
+    parts: Session
+    kind = RuntimeConfig(kind="docker", network=network)  # type: ignore[arg-type]
+    with session(Config(runtime=kind), "confined") as parts:
+        (stack,) = parts.catalog.select_stacks(("flask/gunicorn-gthread",))
+        facts = parts.runtime.prepare(stack, QUIET)
+        assert "Flask" in facts.packages
+        with parts.runtime.serve(stack) as service:
+            (made,) = client.containers.list(filters={"label": f"{RUN_LABEL}=confined"})
+            host, state = made.attrs["HostConfig"], made.attrs["Config"]
+            assert state["User"] == "10001:10001"
+            assert host["ReadonlyRootfs"] is True
+            assert host["CapDrop"] == ["ALL"]
+            assert host["SecurityOpt"] == ["no-new-privileges"]
+            assert host["Memory"] == host["MemorySwap"] == parts.placement.memory
+            cpus = ",".join(map(str, parts.placement.server_cpus))
+            assert host["CpusetCpus"] == cpus
+            for binding in (host.get("PortBindings") or {}).values():
+                assert {item["HostIp"] for item in binding} == {"127.0.0.1"}
+            status = made.exec_run(["cat", "/proc/1/status"]).output.decode()
+            seen = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+            assert seen["Cpus_allowed_list"].strip() == cpus
+            assert int(seen["CapEff"], 16) == 0
+            assert seen["NoNewPrivs"].strip() == "1"
+            assert made.exec_run(["touch", "/srv/x"]).exit_code != 0
+            assert made.exec_run(["touch", "/tmp/x"]).exit_code == 0
+            from toolkit.contract import read_contract
+
+            exchanges = read_contract(parts.catalog.path / "apps", "assets")
+            assert find_violations(service, exchanges) == ()
+            first = service.usage()
+            assert first.memory > 5 * 2**20
+            assert service.usage().cpu >= first.cpu > 0
+    assert containers(client) == []
+
+
+def test_an_unchanged_image_is_not_built_again(client: docker.DockerClient) -> None:
+    with session(Config(runtime=RuntimeConfig(kind="docker")), "again") as parts:
+        (stack,) = parts.catalog.select_stacks(("bottle/gunicorn-sync",))
+        first = parts.runtime.prepare(stack, QUIET)
+
+        class Listening(Progress):
+            def noted(self, message: str) -> None:
+                assert "Building" not in message
+
+        assert parts.runtime.prepare(stack, Listening(Console(quiet=True))).image == first.image
+    labels = client.images.get(first.image or "").labels
+    assert labels["org.opencontainers.image.title"] == "bottle on gunicorn-sync"
+    assert labels["toolkit.inputs"]
+
+
+def test_the_health_check_of_the_image_tells_well_from_ill(client: docker.DockerClient) -> None:
+    with session(Config(runtime=RuntimeConfig(kind="docker")), "health") as parts:
+        (stack,) = parts.catalog.select_stacks(("flask/gunicorn-sync",))
+        image = parts.runtime.prepare(stack, QUIET).image or ""
+        config = client.images.get(image).attrs["Config"]
+        assert config["Healthcheck"]["Test"] == ["CMD", "python", "/srv/serve.py", "--health"]
+        with parts.runtime.serve(stack):
+            (made,) = client.containers.list(filters={"label": f"{RUN_LABEL}=health"})
+            assert made.exec_run(["python", "/srv/serve.py", "--health"]).exit_code == 0
+            other = made.exec_run(
+                ["python", "/srv/serve.py", "--health"], environment={"PORT": "1"}
+            )
+            assert other.exit_code == 1
+
+
+def spec(image: str, *command: str, memory: int = 64 * 2**20) -> ContainerSpec:
+    return ContainerSpec(
+        image=image,
+        name=f"toolkit-test-{time.monotonic_ns()}",
+        run="faults",
+        environment={},
+        command=command,
+        host_network=True,
+        cpus=1.0,
+        cpuset="",
+        memory=memory,
+    )
+
+
+@pytest.fixture
+def image() -> str:
+    with session(Config(runtime=RuntimeConfig(kind="docker")), "image") as parts:
+        (stack,) = parts.catalog.select_stacks(("bottle/gunicorn-sync",))
+        return parts.runtime.prepare(stack, QUIET).image or ""
+
+
+def ended(container: Container) -> str:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        death = container.death()
+        if death is not None:
+            return death
+        time.sleep(0.05)
+    raise AssertionError("it still runs")
+
+
+def test_a_container_that_ends_is_seen_with_its_last_words(engine: Engine, image: str) -> None:
+    container = engine.start(spec(image, "python", "-c", "print('last words'); exit(7)"))
+    try:
+        assert ended(container) == "exit code 7"
+        assert container.log_tail() == "last words"
+        with pytest.raises(StackError, match="does not run"):
+            container.usage()
+    finally:
+        container.remove()
+    container.remove()  # what is gone is no error
+    assert container.death() == "the container was removed"
+
+
+def test_a_container_that_exceeds_its_memory_is_told_so(engine: Engine, image: str) -> None:
+    container = engine.start(spec(image, "python", "-c", "x = bytearray(200 * 2**20)"))
+    try:
+        assert "memory" in ended(container)
+    finally:
+        container.remove()
+
+
+def test_an_image_that_does_not_exist_and_cannot_be_pulled_names_the_script(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "toolkit", "bench", "--quick", "--runtime", "docker"),
+            *("--base-image", "127.0.0.1:1/no-such-base:0"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "scripts/base-image" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bench_in_containers_measures_and_leaves_nothing(
+    tmp_path: Path, client: docker.DockerClient
+) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "toolkit", "bench", "--runtime", "docker", "--quick"),
+            *("--stacks", "flask/gunicorn-gthread", "--workloads", "list", "--duration", "1"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (outcome,) = Store(tmp_path / "results").load().outcomes
+    assert isinstance(outcome, Measurement)
+    assert outcome.load.requests > 20
+    assert 0 < outcome.server_cpu < 1.2
+    assert containers(client) == []
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_tool_killed_in_the_middle_leaves_no_container(
+    sent: signal.Signals, tmp_path: Path, client: docker.DockerClient
+) -> None:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "toolkit", "bench", "--runtime", "docker", "--rounds", "50"),
+            *("--stacks", "flask/gunicorn-gthread", "--workloads", "list", "--duration", "1"),
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 180
+    while not _trials(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    while not containers(client) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert containers(client)
+    process.send_signal(sent)
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while containers(client) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert containers(client) == []
+
+
+def _trials(folder: Path) -> int:
+    files = list(folder.glob("results/runs/*/run.json"))
+    return len(json.loads(files[0].read_text())["outcomes"]) if files else 0
+
+
+def test_an_engine_elsewhere_is_refused() -> None:
+    class Elsewhere(Engine):
+        address = "tcp://192.0.2.1:2375"
+
+    from toolkit.runtime.docker import DockerRuntime
+
+    with (
+        pytest.raises(EnvironmentFault, match="another machine"),
+        session(Config(runtime=RuntimeConfig(kind="process")), "elsewhere") as parts,
+    ):
+        DockerRuntime(
+            Elsewhere(docker.from_env()),
+            catalog=parts.catalog,
+            image=Config().image,
+            knobs=Config().server,
+            placement=parts.placement,
+            network="auto",
+            run="elsewhere",
+            reason="a test",
+            guardian=parts.guardian,
+        )

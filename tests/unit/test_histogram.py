@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.histogram import LatencyHistogram
+
+latencies = st.lists(st.floats(1e-6, 59), min_size=1, max_size=60)
+
+
+def filled(values: list[float]) -> LatencyHistogram:
+    histogram = LatencyHistogram()
+    for value in values:
+        histogram.record(value)
+    return histogram
+
+
+@given(latencies, st.sampled_from([50.0, 95.0, 99.0]))
+def test_a_percentile_is_right_to_three_digits(values: list[float], rank: float) -> None:
+    (found,) = filled(values).percentiles(rank)
+    position = max(0, -(-len(values) * rank // 100) - 1)
+    true = sorted(values)[int(position)]
+    assert found == pytest.approx(true, rel=2e-3, abs=1.5e-6)
+
+
+@given(latencies, latencies)
+def test_merged_histograms_are_those_of_all_values(one: list[float], two: list[float]) -> None:
+    merged = LatencyHistogram.merged([filled(one).encode(), filled(two).encode()])
+    assert merged.count == len(one) + len(two)
+    assert merged.percentiles(50, 99) == filled(one + two).percentiles(50, 99)
+
+
+def test_values_beyond_the_range_count_at_its_ends() -> None:
+    histogram = filled([0.0, 1e6])
+    assert histogram.count == 2
+    assert histogram.percentiles(100)[0] == pytest.approx(60, rel=1e-3)
+
+
+def test_an_empty_histogram_has_no_percentiles() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        LatencyHistogram().percentiles(50)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "aGVsbG8="])
+def test_what_is_no_histogram_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not an encoded"):
+        LatencyHistogram.decode(text)
