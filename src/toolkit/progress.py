@@ -12,7 +12,7 @@ from rich.text import Text
 
 from toolkit.model import Measurement, Outcome, Plan, RuntimeFacts, Trial
 from toolkit.ports import Tick
-from toolkit.units import format_duration, format_latency, format_rate
+from toolkit.units import counted, format_duration, format_latency, format_rate
 
 
 class Progress:
@@ -101,10 +101,10 @@ class Progress:
 def describe(plan: Plan) -> str:
     """Say in one line how much a plan is and how long it takes."""
     per_trial = plan.load.warmup + plan.load.duration
-    rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     return (
-        f"Plan: {len(plan.stacks)} stacks x {len(plan.workloads)} workloads x {rounds} = "
-        f"{len(plan.trials)} trials of {per_trial:g} s under load, "
+        f"Plan: {counted(len(plan.stacks), 'stack')} x "
+        f"{counted(len(plan.workloads), 'workload')} x {counted(plan.rounds, 'round')} = "
+        f"{counted(len(plan.trials), 'trial')} of {per_trial:g} s under load, "
         f"about {format_duration(plan.estimate)} without building."
     )
 

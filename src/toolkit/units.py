@@ -37,6 +37,11 @@ def format_rate(per_second: float) -> str:
     return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.1f}"
 
 
+def counted(number: float, noun: str) -> str:
+    """Write a number with its noun: ``1 round``, ``6 rounds``."""
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"
+
+
 def format_duration(seconds: float) -> str:
     """Write a duration as a person says it: ``4 min 05 s``, ``38 s``."""
     minutes, rest = divmod(round(seconds), 60)

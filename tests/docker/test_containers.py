@@ -5,14 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import docker.models.containers
 import pytest
 from rich.console import Console
 
+import docker
 from toolkit.cli.wiring import Session, session
 from toolkit.config import Config, RuntimeConfig
 from toolkit.errors import EnvironmentFault, StackError
@@ -37,11 +37,6 @@ def containers(client: docker.DockerClient) -> list[docker.models.containers.Con
     return client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True)
 
 
-def opened(network: str, run: str = "test") -> "Callable[[], object]":
-    kind = RuntimeConfig(kind="docker", network=network)  # type: ignore[arg-type]
-    return lambda: session(Config(runtime=kind), run)
-
-
 @pytest.mark.parametrize("network", ["host", "bridge"])
 def test_a_container_keeps_the_contract_is_confined_and_goes(
     network: str, client: docker.DockerClient
@@ -64,7 +59,9 @@ def test_a_container_keeps_the_contract_is_confined_and_goes(
             assert host["CpusetCpus"] == cpus
             for binding in (host.get("PortBindings") or {}).values():
                 assert {item["HostIp"] for item in binding} == {"127.0.0.1"}
-            status = made.exec_run(["cat", "/proc/1/status"]).output.decode()
+            output = made.exec_run(["cat", "/proc/1/status"]).output
+            assert isinstance(output, bytes)
+            status = output.decode()
             seen = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
             assert seen["Cpus_allowed_list"].strip() == cpus
             assert int(seen["CapEff"], 16) == 0

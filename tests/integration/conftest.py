@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -39,7 +39,7 @@ def toolkit(tmp_path: Path) -> Toolkit:
 
 
 @pytest.fixture
-def leftovers() -> Iterator[Callable[[], list[str]]]:
+def leftovers() -> Callable[[], list[str]]:
     """List processes of ours and temporary folders that were not there before."""
 
     def found() -> set[str]:

@@ -137,15 +137,16 @@ def test_up_serves_on_loopback_until_it_is_ended(
     assert leftovers() == []
 
 
-def test_several_load_processes_count_as_one(tmp_path: Path, leftovers: object) -> None:
+def test_several_load_processes_count_as_one() -> None:
     """Locust's workers each record; counts, rates and Locust's own totals add up."""
+    from rich.console import Console
+
     from toolkit.cli.wiring import session
     from toolkit.config import Config, RuntimeConfig
     from toolkit.load.engine import LocustEngine
     from toolkit.model import LoadSettings, Placement
     from toolkit.ports import Tick
     from toolkit.progress import Progress
-    from rich.console import Console
 
     class Watch:
         events: list[str]

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -23,14 +24,16 @@ def test_fewer_than_six_pairs_give_no_interval_and_no_verdict() -> None:
 
 def test_six_equal_pairs_give_an_interval() -> None:
     ratio = paired_ratio([2.0] * LEAST_PAIRS, [1.0] * LEAST_PAIRS)
-    assert (ratio.low, ratio.high) == (pytest.approx(2), pytest.approx(2))
+    assert ratio.low == pytest.approx(2)
+    assert ratio.high == pytest.approx(2)
     assert ratio.tie is False
 
 
 def test_the_interval_of_six_pairs_spans_all_of_them() -> None:
     """With six pairs only the extreme order is rarer than 2.5 %: 1/64 on each side."""
     ratio = paired_ratio([1.1, 1.2, 1.3, 1.4, 1.5, 0.9], [1.0] * 6)
-    assert (ratio.low, ratio.high) == (pytest.approx(0.9), pytest.approx(1.5))
+    assert ratio.low == pytest.approx(0.9)
+    assert ratio.high == pytest.approx(1.5)
     assert ratio.tie is True
 
 
@@ -57,7 +60,7 @@ def test_the_interval_holds_what_scipy_does_not_reject(logs: list[float], shift:
     """Inverting a test: the shift lies inside exactly if the exact test keeps it."""
     differences = [value - shift for value in logs]
     magnitudes = sorted(abs(value) for value in differences)
-    gaps = [b - a for a, b in zip(magnitudes, magnitudes[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(magnitudes)]
     if min([*gaps, magnitudes[0]]) < 1e-9:
         return  # ties: the exact distribution is another one
     ratio = paired_ratio([math.exp(value) for value in logs], [1.0] * len(logs))

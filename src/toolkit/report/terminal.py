@@ -16,7 +16,7 @@ from toolkit.compare import Row, missing_rounds, tables
 from toolkit.compare import Table as Comparison
 from toolkit.model import Failure, Finding, Run, Severity
 from toolkit.stats import Ratio
-from toolkit.units import format_bytes, format_duration, format_latency, format_rate
+from toolkit.units import counted, format_bytes, format_duration, format_latency, format_rate
 
 _UNBOUNDED = 10_000
 _RECONNECTING = 0.5
@@ -182,7 +182,7 @@ def _notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text
 def _finding(row: Row, finding: Finding, count: int) -> Text:
     invalid = finding.severity is Severity.INVALID
     label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
-    trials = "1 trial" if count == 1 else f"{count} trials"
+    trials = counted(count, "trial")
     return Text.assemble((label, style), f" {row.stack}, {trials}: {finding.message}")
 
 
@@ -192,7 +192,7 @@ def _failures(row: Row) -> Iterator[Text]:
     for failure in row.failures:
         seen.setdefault((failure.stage, failure.message), []).append(failure)
     for (stage, message), failures in seen.items():
-        trials = "1 trial" if len(failures) == 1 else f"{len(failures)} trials"
+        trials = counted(len(failures), "trial")
         text = Text.assemble(("FAILED", "bold red"), f" {row.stack}, {trials}, {stage}: {message}")
         if failures[-1].log:
             text.append(f"\n{_last_lines(failures[-1].log)}", style="dim")
@@ -277,8 +277,8 @@ def _placement(run: Run) -> str:
     where = run.placement
     text = (
         f"server on CPU {_cpus(where.server_cpus)}, load generator on CPU "
-        f"{_cpus(where.client_cpus)}; a server may use {where.cpus:g} CPUs and "
-        f"{format_bytes(where.memory)}"
+        f"{_cpus(where.client_cpus)}; a server may use "
+        f"{counted(where.cpus, 'CPU')} and {format_bytes(where.memory)}"
     )
     return ". ".join((text, *where.notes))
 
@@ -294,14 +294,15 @@ def _load(run: Run) -> str:
     return (
         f"Locust{client}, {load.users} users in a closed loop; {load.warmup:g} s and at least "
         f"{load.warmup_requests} requests of warm-up, {load.duration:g} s measured; "
-        f"{run.rounds} rounds in shuffled order, seed {run.seed}"
+        f"{counted(run.rounds, 'round')} in shuffled order, seed {run.seed}"
     )
 
 
 def _settings(run: Run) -> str:
     knobs = run.knobs
     return (
-        f"{knobs.workers} workers, {knobs.threads} threads, {knobs.connections} connections, "
+        f"{counted(knobs.workers, 'worker')}, {counted(knobs.threads, 'thread')}, "
+        f"{counted(knobs.connections, 'connection')}, "
         f"keep-alive {knobs.keep_alive} s, backlog {knobs.backlog}, access log "
         f"{'on' if knobs.access_log else 'off'} (where a server has the knob)"
     )
