@@ -27,8 +27,8 @@ class Row:
         reconnects: Connections opened per answer in the windows, None if not counted.
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
-        valid: How many trials may be used; without any, the numbers shown are those of the others.
-        invalid: How many may not.
+        valid: How many trials may be used; none if most are invalid, and then the numbers shown are
+            those of all.
         findings: What was found in the trials, with the number of trials.
         failures: Trials that gave no number.
     """
@@ -46,7 +46,6 @@ class Row:
     reconnects: float | None = None
     ratio: Ratio | None = None
     valid: int = 0
-    invalid: int = 0
     findings: tuple[tuple[Finding, int], ...] = ()
     failures: tuple[Failure, ...] = ()
 
@@ -99,7 +98,14 @@ def _measured(run: Run, stack: str, workload: str) -> list[Measurement]:
 
 
 def _usable(run: Run, stack: str, workload: str) -> dict[int, Measurement]:
-    return {item.trial.round: item for item in _measured(run, stack, workload) if item.valid}
+    """Give the valid trials by round, or none if the invalid ones are as many or more.
+
+    Where most trials were limited by the client, those that were not are the slow ones: to judge
+    the stack by them would be to choose by the result.
+    """
+    measured = _measured(run, stack, workload)
+    valid = {item.trial.round: item for item in measured if item.valid}
+    return valid if 2 * len(valid) > len(measured) else {}
 
 
 def _row(
@@ -116,7 +122,6 @@ def _row(
         if isinstance(outcome, Failure)
         and (outcome.trial.stack, outcome.trial.workload) == (stack, workload)
     )
-    invalid = sum(not item.valid for item in measured)
     # without a single valid trial its numbers are still shown, but never ranked or compared
     shown = list(usable.values()) or measured
     if not shown:
@@ -139,7 +144,6 @@ def _row(
         reconnects=_per_answer(connections, answers),
         ratio=_ratio(usable, baseline) if stack != run.baseline else None,
         valid=len(usable),
-        invalid=invalid,
         findings=_count_findings(measured),
         failures=failures,
     )

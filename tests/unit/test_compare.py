@@ -71,7 +71,7 @@ def test_an_invalid_trial_counts_neither_for_rates_nor_for_ratios(
     (table,) = tables(make_run(tuple(outcomes)))
     row = next(row for row in table.rows if row.stack == "b/x")
     assert row.throughput == 200
-    assert row.invalid == 1
+    assert row.valid == 2
     assert row.ratio is not None
     assert row.ratio.value == pytest.approx(2)
 
@@ -80,3 +80,15 @@ def test_an_empty_run_is_reported_with_its_stacks(make_run: MakeRun) -> None:
     trials = (Trial(stack="a/x", workload="list", round=1, position=1),)
     (table,) = tables(make_run(trials=trials))
     assert [row.throughput for row in table.rows] == [None]
+
+
+def test_a_stack_whose_trials_are_mostly_invalid_is_not_judged_by_the_others(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """Of a stack that the client limits, the trials that it did not limit are the slow ones."""
+    outcomes = [make_measurement("a/x", "list", number, 100) for number in (1, 2)]
+    outcomes.append(make_measurement("b/x", "list", 1, 50))
+    outcomes.append(make_measurement("b/x", "list", 2, 900, findings=(INVALID,)))
+    (table,) = tables(make_run(tuple(outcomes)))
+    row = next(row for row in table.rows if row.stack == "b/x")
+    assert (row.valid, row.ratio, row.throughput) == (0, None, 475)

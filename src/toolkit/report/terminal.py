@@ -89,14 +89,14 @@ def _columns(comparison: Comparison, run: Run) -> list[_Column]:
         _Column("req/s", lambda row: _optional(row.throughput, format_rate)),
         _Column("ratio to baseline", ratio, justify="left"),
         _Column("p50 ms", lambda row: _latency(row, 0), drop=2),
-        _Column("p95 ms", lambda row: _latency(row, 1), drop=6),
+        _Column("p95 ms", lambda row: _latency(row, 1), drop=7),
         _Column("p99 ms", lambda row: _latency(row, 2), drop=1),
         _Column("errors", lambda row: _optional(row.error_rate, _percent), drop=3),
         _Column("CPU ms/req", lambda row: _optional(row.cpu_per_request, _cpu), drop=4),
         _Column("memory", lambda row: _optional(row.memory_peak, format_bytes), drop=5),
     ]
     if missing_rounds(run) is None:
-        columns.insert(0, _Column("rank", _rank, drop=7))
+        columns.insert(0, _Column("rank", _rank, drop=6))
     return columns
 
 
@@ -158,9 +158,8 @@ def _cpu(seconds: float) -> str:
 
 
 def _notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]:
+    yield from _findings(comparison.rows)
     for row in comparison.rows:
-        for finding, count in row.findings:
-            yield _finding(row, finding, count)
         yield from _failures(row)
         if row.ratio is not None and row.ratio.low is None and missing_rounds(run) is None:
             yield Text(
@@ -179,11 +178,18 @@ def _notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text
         yield Text(f"Not shown for lack of width: {', '.join(hidden)}.", style="dim")
 
 
-def _finding(row: Row, finding: Finding, count: int) -> Text:
-    invalid = finding.severity is Severity.INVALID
-    label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
-    trials = counted(count, "trial")
-    return Text.assemble((label, style), f" {row.stack}, {trials}: {finding.message}")
+def _findings(rows: Iterable[Row]) -> Iterator[Text]:
+    """Give each rule once, with all stacks it was found on and one trial's numbers."""
+    found: dict[tuple[str, Severity], list[tuple[Row, Finding, int]]] = {}
+    for row in rows:
+        for finding, count in row.findings:
+            found.setdefault((finding.rule, finding.severity), []).append((row, finding, count))
+    for (_, severity), items in found.items():
+        invalid = severity is Severity.INVALID
+        label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
+        stacks = ", ".join(f"{row.stack} ({counted(count, 'trial')})" for row, _, count in items)
+        example = "for instance, " if sum(count for _, _, count in items) > 1 else ""
+        yield Text.assemble((label, style), f" {stacks}: {example}{items[0][1].message}")
 
 
 def _failures(row: Row) -> Iterator[Text]:

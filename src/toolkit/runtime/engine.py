@@ -66,7 +66,21 @@ def _translated(action: str) -> Iterator[None]:
             raise EnvironmentFault(f"the port is taken ({action}): {reason}") from error
         raise StackError(f"the Docker engine refused ({action}): {reason}") from error
     except docker.errors.DockerException as error:
-        raise EnvironmentFault(f"no Docker engine ({action}): {error}", hint=_START_HINT) from error
+        raise _unreachable(error) from error
+
+
+def _unreachable(error: Exception) -> EnvironmentFault:
+    """Say in a few words what the SDK wraps in several layers."""
+    where = os.environ.get("DOCKER_HOST") or "the default address"
+    text = str(error)
+    if "Permission denied" in text:
+        return EnvironmentFault(
+            f"no permission to use the Docker engine at {where}",
+            hint="Join the group that may (on Debian: docker), or take --runtime process.",
+        )
+    if "No such file" in text or "refused" in text:
+        return EnvironmentFault(f"no Docker engine answers at {where}", hint=_START_HINT)
+    return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=_START_HINT)
 
 
 class Container:
