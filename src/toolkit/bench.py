@@ -31,6 +31,7 @@ class World:
 
     Attributes:
         exchanges: Gives the contract of an app; empty if it has none.
+        idle: Seconds that the server's CPUs have been idle so far, None if unknown.
     """
 
     runtime: Runtime
@@ -38,6 +39,7 @@ class World:
     store: Store
     observer: Observer
     exchanges: Callable[[App], Sequence[Exchange]]
+    idle: Callable[[], float | None]
 
 
 def run_bench(plan: Plan, run: Run, world: World) -> Run:
@@ -122,13 +124,13 @@ def measure(
         # the generator starts first: its imports are done when the server is up
         with world.load.open(workload) as session, world.runtime.serve(stack) as service:
             stage = "load"
-            watch = _Watch(service, lambda tick: world.observer.ticked(trial, tick))
+            watch = _Watch(service, world.idle, lambda tick: world.observer.ticked(trial, tick))
             load = session.fire(service.url, watch)
             start_seconds = service.start_seconds
             stage = "stop"
     except (StackError, EnvironmentFault) as error:
         return _failure(trial, stage, error)
-    server_cpu = watch.server_cpu()
+    server_cpu, server_idle = watch.server_cpu(), watch.server_idle(len(placement.server_cpus))
     return Measurement(
         trial=trial,
         started_at=started_at,
@@ -136,7 +138,10 @@ def measure(
         server_cpu=server_cpu,
         memory_peak=watch.memory_peak,
         start_seconds=start_seconds,
-        findings=find_faults(load, server_cpu=server_cpu, placement=placement),
+        server_idle=server_idle,
+        findings=find_faults(
+            load, server_cpu=server_cpu, server_idle=server_idle, placement=placement
+        ),
     )
 
 
@@ -145,15 +150,17 @@ class _Watch:
     """Reads the server's use at both ends of the window and in between, and sees it die."""
 
     service: Service
+    idle: Callable[[], float | None]
     show: Callable[[Tick], None]
     memory_peak: int = 0
     ends: list[Usage] = field(default_factory=list)
+    idle_at_ends: list[float | None] = field(default_factory=list)
 
     def window_opened(self) -> None:
-        self.ends.append(self._sample())
+        self._end()
 
     def window_closed(self) -> None:
-        self.ends.append(self._sample())
+        self._end()
 
     def ticked(self, tick: Tick) -> None:
         ended = self.service.death()
@@ -170,6 +177,17 @@ class _Watch:
         """
         first, last = self.ends
         return (last.cpu - first.cpu) / (last.at - first.at)
+
+    def server_idle(self, cpus: int) -> float | None:
+        """Part of the window in which the server's CPUs were idle."""
+        first, last = self.idle_at_ends
+        if first is None or last is None or not cpus:
+            return None
+        return (last - first) / (self.ends[1].at - self.ends[0].at) / cpus
+
+    def _end(self) -> None:
+        self.ends.append(self._sample())
+        self.idle_at_ends.append(self.idle())
 
     def _sample(self) -> Usage:
         usage = self.service.usage()

@@ -41,6 +41,18 @@ def allowed_cpus() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
+def idle_seconds(cpus: Sequence[int]) -> float | None:
+    """Seconds these CPUs together have had nothing to do since boot; None if nobody tells.
+
+    Time in which a hypervisor runs somebody else is not idle, and neither is the kernel's work
+    for the network, which no process is charged with.
+    """
+    times = psutil.cpu_times(percpu=True)
+    if not cpus or max(cpus) >= len(times):
+        return None
+    return sum(times[cpu].idle + getattr(times[cpu], "iowait", 0.0) for cpu in cpus)
+
+
 def siblings(cpus: Sequence[int]) -> dict[int, frozenset[int]]:
     """For each CPU those that share its physical core, itself included, as far as Linux tells."""
     found: dict[int, frozenset[int]] = {}

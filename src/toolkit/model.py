@@ -236,6 +236,8 @@ class Measurement:
     Attributes:
         started_at: Wall clock, ISO 8601, UTC.
         server_cpu: Server CPU seconds per second of the window.
+        server_idle: Part of the window in which the server's CPUs had nothing to do, 0 to 1; None
+            where they are not its own or the platform does not tell.
         memory_peak: Most bytes the server used in the window.
         start_seconds: From the start of the server to its first good answer.
     """
@@ -246,6 +248,7 @@ class Measurement:
     server_cpu: float
     memory_peak: int
     start_seconds: float
+    server_idle: float | None = None
     findings: tuple[Finding, ...] = ()
 
     @property

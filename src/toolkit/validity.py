@@ -5,11 +5,11 @@ from toolkit.model import Finding, LoadResult, Placement, Severity
 CLIENT_SATURATED = 0.95
 CLIENT_BUSY = 0.85
 ERROR_LIMIT = 0.01
-SERVER_IDLE = 0.8
+SPARE_LIMIT = 0.25
 
 
 def find_faults(
-    load: LoadResult, *, server_cpu: float, placement: Placement
+    load: LoadResult, *, server_cpu: float, server_idle: float | None, placement: Placement
 ) -> tuple[Finding, ...]:
     """Judge one trial.
 
@@ -19,13 +19,14 @@ def find_faults(
     Args:
         load: What the client saw.
         server_cpu: Server CPU seconds per second.
+        server_idle: Part of the window in which the server's CPUs were idle, None if unknown.
         placement: Tells how much CPU the server could have used.
     """
     rules = (
         _answers(load),
         _errors(load),
         _counts(load),
-        _client(load, server_cpu, placement),
+        _client(load, _spare(server_cpu, server_idle, placement)),
     )
     return tuple(finding for finding in rules if finding is not None)
 
@@ -56,20 +57,32 @@ def _counts(load: LoadResult) -> Finding | None:
     )
 
 
-def _client(load: LoadResult, server_cpu: float, placement: Placement) -> Finding | None:
+def _spare(server_cpu: float, server_idle: float | None, placement: Placement) -> float:
+    """Say which part of its CPU the server left unused.
+
+    What it was not charged with need not be spare: a hypervisor, or the kernel's work for the
+    network, may have had it. So idle time decides, where it is known.
+    """
+    limit = min(len(placement.server_cpus) or placement.cpus, placement.cpus)
+    uncharged = max(1 - server_cpu / limit, 0.0)
+    return uncharged if server_idle is None else min(uncharged, server_idle)
+
+
+def _client(load: LoadResult, spare: float) -> Finding | None:
     """A client at its limit measures itself, unless the server is at its own limit too."""
     if load.client_cpu < CLIENT_BUSY:
         return None
     busy = f"the load generator used {load.client_cpu:.0%} of its core"
-    cores = len(placement.server_cpus) or placement.cpus
-    server_busy = server_cpu / min(cores, placement.cpus)
-    if load.client_cpu >= CLIENT_SATURATED and server_busy < SERVER_IDLE:
+    if load.client_cpu >= CLIENT_SATURATED and spare > SPARE_LIMIT:
         return _invalid(
             "client-limited",
-            f"{busy}, the server {server_busy:.0%} of its CPU limit: "
+            f"{busy} while the server had {spare:.0%} of its CPU to spare: "
             "the rate is the client's, the server can do more",
         )
-    return _warned("client-busy", f"{busy}: latencies include its own delay")
+    return _warned(
+        "client-busy",
+        f"{busy} and left the server {spare:.0%} of its CPU: latencies include the client's delay",
+    )
 
 
 def _invalid(rule: str, message: str) -> Finding:

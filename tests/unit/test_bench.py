@@ -156,6 +156,7 @@ def bench(tmp_path: Path, make_run: MakeRun, make_load: Callable[..., LoadResult
             store=Store(tmp_path),
             observer=SilentObserver(),
             exchanges=lambda app: (),
+            idle=iter(range(1000)).__next__,
         )
         try:
             return run_bench(plan, run, world)
@@ -177,6 +178,7 @@ def test_the_cpu_rate_comes_from_the_readings_at_both_ends_of_the_window(bench: 
     outcome = bench(FakeRuntime()).outcomes[0]
     assert isinstance(outcome, Measurement)
     assert outcome.server_cpu == pytest.approx(0.5)
+    assert outcome.server_idle == pytest.approx(0.5)
     assert outcome.memory_peak == 3
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def _dry_run(config: "Config", plan: "Plan") -> int:
 def _bench(config: "Config", plan: "Plan") -> int:
     from toolkit.bench import World, run_bench
     from toolkit.cli.wiring import contracts, messages, output, session
-    from toolkit.host import read_host
+    from toolkit.host import idle_seconds, read_host
     from toolkit.load.engine import LocustEngine
     from toolkit.model import Measurement, Run
     from toolkit.progress import Progress
@@ -120,6 +121,7 @@ def _bench(config: "Config", plan: "Plan") -> int:
                     store=store,
                     observer=progress,
                     exchanges=contracts(parts.catalog),
+                    idle=partial(idle_seconds, parts.placement.server_cpus),
                 )
                 run = run_bench(plan, run, world)
     except KeyboardInterrupt:
