@@ -27,9 +27,9 @@ def format_bytes(count: float) -> str:
 def format_latency(seconds: float) -> str:
     """Write a latency in milliseconds, with three digits at most."""
     milliseconds = seconds * 1e3
-    if milliseconds >= 100:
+    if milliseconds >= 99.95:
         return f"{milliseconds:,.0f}"
-    return f"{milliseconds:.1f}" if milliseconds >= 10 else f"{milliseconds:.2f}"
+    return f"{milliseconds:.1f}" if milliseconds >= 9.995 else f"{milliseconds:.2f}"
 
 
 def format_rate(per_second: float) -> str:
