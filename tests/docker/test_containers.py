@@ -250,5 +250,40 @@ def test_an_engine_elsewhere_is_refused() -> None:
             network="auto",
             run="elsewhere",
             reason="a test",
-            guardian=parts.guardian,
         )
+
+
+def test_what_a_dead_toolkit_left_is_removed_by_the_next_and_what_is_in_use_is_not(
+    engine: Engine, image: str, client: docker.DockerClient
+) -> None:
+    orphan = client.containers.create(
+        image, ["true"], labels={RUN_LABEL: "dead", "toolkit.owner": "4194305 1"}
+    )
+    mine = engine.start(spec(image, "sleep", "60"))
+    try:
+        engine.remove_orphans()
+        left = [item.id for item in containers(client)]
+        assert orphan.id not in left
+        assert len(left) == 1
+    finally:
+        mine.remove()
+
+
+def test_an_interrupt_while_the_engine_makes_a_container_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, client: docker.DockerClient
+) -> None:
+    """The request is carried out, its answer never arrives."""
+    create = docker.models.containers.ContainerCollection.create
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        create(*arguments, **options)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    config = Config(runtime=RuntimeConfig(kind="docker"))
+    with pytest.raises(KeyboardInterrupt), session(config, "interrupted") as parts:
+        (stack,) = parts.catalog.select_stacks(("bottle/gunicorn-sync",))
+        parts.runtime.prepare(stack, QUIET)
+        monkeypatch.setattr(docker.models.containers.ContainerCollection, "create", interrupted)
+        with parts.runtime.serve(stack):
+            pass
+    assert containers(client) == []

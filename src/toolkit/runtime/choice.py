@@ -52,7 +52,6 @@ def open_runtime(
                     network=config.runtime.network,
                     run=run,
                     reason=reason if config.runtime.kind == "docker" else "a Docker engine answers",
-                    guardian=guardian,
                     port=port,
                 )
             except EnvironmentFault as fault:
@@ -60,7 +59,8 @@ def open_runtime(
                     raise
                 reason = str(fault)
             else:
-                yield docker
+                with guardian.watching_containers(run):
+                    yield docker
                 return
     from toolkit.runtime.process import ProcessRuntime  # noqa: PLC0415 - not needed with Docker
 

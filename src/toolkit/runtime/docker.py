@@ -18,7 +18,6 @@ from toolkit.model import Knobs, Placement, RuntimeFacts, Stack, StackFacts, Usa
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
 from toolkit.runtime.engine import Container, ContainerSpec, Engine
-from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.ready import free_port, wait_until_ready
 from toolkit.runtime.settings import argv_of, environment_of
 
@@ -65,7 +64,6 @@ class DockerRuntime:
         run: Label of all that is created.
         reason: Why Docker was taken.
         port: Fixed port on loopback, 0 for any.
-        guardian: Told what to remove should this process be killed.
 
     Raises:
         EnvironmentFault: The engine is on another machine, or cannot give the network asked for.
@@ -82,7 +80,6 @@ class DockerRuntime:
         network: str,
         run: str,
         reason: str,
-        guardian: Guardian,
         port: int = 0,
     ) -> None:
         if not engine.is_loopback:
@@ -96,6 +93,7 @@ class DockerRuntime:
                 "this engine's host network is not this machine's (virtual machine or rootless)",
                 hint="Take --network bridge: a port published on loopback.",
             )
+        engine.remove_orphans()
         self._engine = engine
         self._catalog = catalog
         self._image = image
@@ -103,7 +101,6 @@ class DockerRuntime:
         self._placement = placement
         self._host_network = network == "host" or (network == "auto" and engine.shares_host_network)
         self._run = run
-        self._guardian = guardian
         self._port = port
         self._numbers = itertools.count(1)
         self._tags: dict[str, str] = {}
@@ -151,21 +148,24 @@ class DockerRuntime:
             cpuset=",".join(map(str, self._placement.server_cpus)),
             memory=self._placement.memory,
         )
-        with self._guardian.watching_containers(self._run):
-            began = time.monotonic()
-            container = self._engine.start(spec)
-            try:
-                wait_until_ready(
-                    port=port,
-                    path=stack.app.health,
-                    death=container.death,
-                    log_tail=container.log_tail,
-                    timeout=_START_TIMEOUT,
-                )
-                container.look_up_cgroup()
-                yield DockerService(container, f"http://127.0.0.1:{port}", time.monotonic() - began)
-            finally:
+        began = time.monotonic()
+        container = self._engine.start(spec)
+        try:
+            wait_until_ready(
+                port=port,
+                path=stack.app.health,
+                death=container.death,
+                log_tail=container.log_tail,
+                timeout=_START_TIMEOUT,
+            )
+            container.look_up_cgroup()
+            yield DockerService(container, f"http://127.0.0.1:{port}", time.monotonic() - began)
+        except BaseException:
+            # an engine that cannot even remove it must not hide what went wrong
+            with contextlib.suppress(EnvironmentFault):
                 container.remove()
+            raise
+        container.remove()
 
     def _environment(self, port: int) -> dict[str, str]:
         # in a network namespace of its own the server must listen on the container's address

@@ -7,10 +7,11 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Self, cast
 
 import docker.errors
+import psutil
 import requests.exceptions
 from docker.context import ContextAPI
 from docker.models.containers import Container as SdkContainer
@@ -23,6 +24,9 @@ from toolkit.runtime.cgroup import Cgroup, find
 
 RUN_LABEL = "toolkit.run"
 """On every container the toolkit creates; only what carries it is ever removed."""
+
+_OWNER_LABEL = "toolkit.owner"
+"""The process that created it, so that what a dead one left can be told from what is in use."""
 
 _START_HINT = "Start the Docker engine, or take --runtime process."
 _LOG_LINES = 20
@@ -44,7 +48,6 @@ class ContainerSpec:
     cpus: float
     cpuset: str
     memory: int
-    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -366,12 +369,12 @@ class Engine:
             # published on loopback: never an address that other machines can reach
             ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
             network = {"network_mode": "bridge", "ports": ports}
-        with _translated(f"starting {spec.name}"):
+        with _translated("starting a container"):
             sdk = self._client.containers.create(
                 spec.image,
                 list(spec.command) if spec.command else None,
                 name=spec.name,
-                labels={**spec.labels, RUN_LABEL: spec.run},
+                labels={RUN_LABEL: spec.run, _OWNER_LABEL: _owner(os.getpid()) or ""},
                 environment=dict(spec.environment),
                 user="10001:10001",
                 read_only=True,
@@ -386,7 +389,7 @@ class Engine:
             )
         container = Container(sdk)
         try:
-            with _translated(f"starting {spec.name}"):
+            with _translated("starting a container"):
                 sdk.start()
         except BaseException:
             container.remove()
@@ -407,9 +410,32 @@ class Engine:
             Container(sdk).remove()
         return len(found)
 
+    def remove_orphans(self) -> None:
+        """Remove containers whose toolkit is gone: an engine that was away kept them.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("looking for containers left over"):
+            found = self._client.containers.list(
+                all=True, filters={"label": _OWNER_LABEL}, ignore_removed=True
+            )
+        for sdk in found:
+            owner = sdk.labels[_OWNER_LABEL]
+            if owner and _owner(int(owner.split()[0])) != owner:
+                Container(sdk).remove()
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def _owner(pid: int) -> str | None:
+    """Name a process by pid and start time, which no other shares; None if there is none."""
+    try:
+        return f"{pid} {psutil.Process(pid).create_time():.0f}"
+    except psutil.NoSuchProcess:
+        return None
 
 
 def remove_containers(run: str) -> None:

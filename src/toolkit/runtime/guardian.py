@@ -23,6 +23,8 @@ from typing import IO, Self
 import psutil
 
 _GRACE = 2.0
+_IN_FLIGHT = 1.0
+"""Seconds after which an engine has carried out what a killed tool last asked for."""
 
 
 class Guardian:
@@ -68,9 +70,13 @@ class Guardian:
 
     @contextlib.contextmanager
     def watching_containers(self, run: str) -> Iterator[None]:
-        """Have the containers labelled with a run removed if the tool ends inside this context."""
-        with self._watching(f"containers {run}"):
-            yield
+        """Have the containers labelled with a run removed unless this context ends well.
+
+        A request that was interrupted may still make one, when nobody here knows it.
+        """
+        self._tell(f"containers {run}")
+        yield
+        self._tell(f"-containers {run}")
 
     @contextlib.contextmanager
     def _watching(self, charge: str) -> Iterator[None]:
@@ -139,6 +145,8 @@ def _carry_out(charge: str) -> None:
     elif kind == "containers":
         from toolkit.runtime.engine import remove_containers  # noqa: PLC0415 - the SDK is heavy
 
+        remove_containers(rest)
+        time.sleep(_IN_FLIGHT)
         remove_containers(rest)
 
 
