@@ -6,17 +6,19 @@ from collections.abc import Callable
 import pytest
 
 from toolkit.histogram import LatencyHistogram
-from toolkit.model import (
+from toolkit.measured import (
     Host,
-    Knobs,
     LoadResult,
-    LoadSettings,
     Measurement,
     Outcome,
-    Placement,
     Run,
     RuntimeFacts,
     StackFacts,
+)
+from toolkit.model import (
+    Knobs,
+    LoadSettings,
+    Placement,
     Trial,
 )
 

@@ -1,28 +1,34 @@
 """The main loop: check every stack, then measure case after case, storing each outcome at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
+from toolkit.compare import tables
 from toolkit.contract import Exchange
 from toolkit.errors import EnvironmentFault, StackError, ToolkitError
-from toolkit.model import (
-    App,
+from toolkit.knee import find_knee, has_stopped_growing
+from toolkit.measured import (
+    Calibration,
     Failure,
+    HostReading,
     Measurement,
     Outcome,
-    Placement,
-    Plan,
+    PhaseResult,
     Run,
-    Stack,
     StackFacts,
-    Trial,
     Usage,
-    Workload,
 )
-from toolkit.ports import LoadEngine, Observer, Runtime, Service, Tick
+from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload
+from toolkit.plan import capacity_phase, one_round, ramp_phases, rate_phases
+from toolkit.ports import LoadEngine, LoadSession, Observer, Runtime, Service, Tick
 from toolkit.store import Store, utc_now
-from toolkit.validity import find_faults
+from toolkit.usage import compare_readings, summarize_usage
+from toolkit.validity import Evidence, find_faults
 from toolkit.verify import require_contract
+
+_USERS_IF_UNKNOWN = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,9 @@ class World:
 
     Attributes:
         exchanges: Gives the contract of an app; empty if it has none.
-        idle: Seconds that the server's CPUs have been idle so far, None if unknown.
+        read_host: Reads what the machine has done so far.
+        calibrate: Measures a client (by name) at rates against a target that answers at once;
+            None for a client it does not know.
     """
 
     runtime: Runtime
@@ -39,7 +47,8 @@ class World:
     store: Store
     observer: Observer
     exchanges: Callable[[App], Sequence[Exchange]]
-    idle: Callable[[], float | None]
+    read_host: Callable[[], HostReading]
+    calibrate: Callable[[str, Sequence[float]], Calibration | None]
 
 
 def run_bench(plan: Plan, run: Run, world: World) -> Run:
@@ -56,27 +65,115 @@ def run_bench(plan: Plan, run: Run, world: World) -> Run:
     Raises:
         EnvironmentFault: Nothing can be built, or results cannot be written.
     """
-    world.observer.planned(plan, world.runtime.facts)
-    world.store.save(run)
-    facts, broken = _prepare(plan.stacks, world)
-    run = replace(run, stacks=tuple(facts))
-    stacks = {stack.id: stack for stack in plan.stacks}
-    workloads = {workload.name: workload for workload in plan.workloads}
-    for number, trial in enumerate(plan.trials, start=1):
-        world.observer.trial_started(trial, number)
+    return _Bench(plan, run, world).carry_out()
+
+
+class _Bench:
+    def __init__(self, plan: Plan, run: Run, world: World) -> None:
+        self._plan = plan
+        self._world = world
+        self._run = run
+        self._stacks = {stack.id: stack for stack in plan.stacks}
+        self._workloads = {workload.name: workload for workload in plan.workloads}
+        self._broken: Mapping[str, Failure] = {}
+        self._began = time.monotonic()
+
+    def carry_out(self) -> Run:
+        plan, world = self._plan, self._world
+        world.observer.planned(plan, world.runtime.facts)
+        world.store.save(self._run)
+        facts, self._broken = _prepare(plan.stacks, world)
+        self._run = replace(self._run, stacks=tuple(facts))
+        fixed_rates = [trial for trial in plan.trials if trial.stage is Stage.LATENCY]
+        for trial in plan.trials[: len(plan.trials) - len(fixed_rates)]:
+            self._do(trial)
+        self._sharpen()
+        if fixed_rates:
+            self._calibrate()
+        for trial in fixed_rates:
+            self._do(trial)
+        self._run = replace(self._run, finished_at=utc_now())
+        world.store.save(self._run)
+        return self._run
+
+    def _do(self, trial: Trial) -> None:
+        number = len(self._run.outcomes) + 1
+        self._world.observer.trial_started(trial, number)
         outcome: Outcome
-        if trial.stack in broken:
-            outcome = replace(broken[trial.stack], trial=trial)
+        if trial.stack in self._broken:
+            outcome = replace(self._broken[trial.stack], trial=trial)
         else:
             outcome = measure(
-                trial, stacks[trial.stack], workloads[trial.workload], run.placement, world
+                trial,
+                self._stacks[trial.stack],
+                self._workloads[trial.workload],
+                self._run,
+                self._world,
             )
-        run = replace(run, outcomes=(*run.outcomes, outcome))
-        world.store.save(run)
-        world.observer.trial_finished(outcome, number)
-    run = replace(run, finished_at=utc_now())
-    world.store.save(run)
-    return run
+        self._run = replace(self._run, outcomes=(*self._run.outcomes, outcome))
+        self._world.store.save(self._run)
+        self._world.observer.trial_finished(outcome, number)
+
+    def _sharpen(self) -> None:
+        """Add rounds of capacity until the ratios are as precise as asked, or the time is over."""
+        wanted = self._plan.precision
+        while wanted is not None and _coarsest(self._run) > wanted:
+            if time.monotonic() - self._began > self._plan.time_limit:
+                self._world.observer.noted(
+                    f"The intervals are not within {wanted:.1%} yet, but the time is over."
+                )
+                return
+            number = self._run.rounds + 1
+            trials = one_round(
+                [*self._stacks],
+                [*self._workloads],
+                number=number,
+                stage=Stage.CAPACITY,
+                seed=self._plan.seed,
+            )
+            self._run = replace(self._run, rounds=number, trials=(*self._run.trials, *trials))
+            self._world.observer.noted(f"Round {number}, for intervals within {wanted:.1%} ...")
+            for trial in trials:
+                self._do(trial)
+
+    def _calibrate(self) -> None:
+        """Measure what the clients seen so far add by themselves, at the rates to come."""
+        rates = sorted(
+            {
+                round(part * capacity)
+                for workload in self._workloads
+                if (capacity := baseline_capacity(self._run, workload)) is not None
+                for part in self._run.load.rates
+            }
+        )
+        clients = {
+            phase.load.client
+            for outcome in self._run.outcomes
+            if isinstance(outcome, Measurement)
+            for phase in outcome.phases
+        }
+        found = []
+        for client in sorted(clients):
+            self._world.observer.noted(f"Measuring what {client} adds by itself ...")
+            try:
+                calibration = self._world.calibrate(client, rates)
+            except (StackError, EnvironmentFault) as error:
+                self._world.observer.noted(f"{client} could not be calibrated: {error}")
+                continue
+            if calibration is not None:
+                found.append(calibration)
+        self._run = replace(self._run, calibrations=tuple(found))
+
+
+def _coarsest(run: Run) -> float:
+    """Give the worst half-width of the ratios that can be had at all."""
+    ratios = [
+        row.ratio
+        for table in tables(run)
+        for row in table.rows
+        if row.ratio is not None and row.valid
+    ]
+    return max((ratio.precision or float("inf") for ratio in ratios), default=0.0)
 
 
 def _prepare(
@@ -114,35 +211,124 @@ def _failure(trial: Trial, stage: str, error: ToolkitError) -> Failure:
     return Failure(trial=trial, stage=stage, message=str(error), log=error.log)
 
 
-def measure(
-    trial: Trial, stack: Stack, workload: Workload, placement: Placement, world: World
-) -> Outcome:
-    """Run one trial: fresh server, fresh load generator, one measured window."""
+def measure(trial: Trial, stack: Stack, workload: Workload, run: Run, world: World) -> Outcome:
+    """Run one trial: fresh server, fresh load generator, its phases one after the other."""
     started_at = utc_now()
+    phases = _phases(trial, run)
+    if phases is None:
+        message = f"the rates are parts of the capacity of {run.baseline}, which is not known"
+        return Failure(trial=trial, stage="load", message=message)
     stage = "start"
+    stop_seconds = None
     try:
         # the generator starts first: its imports are done when the server is up
         with world.load.open(workload) as session, world.runtime.serve(stack) as service:
             stage = "load"
-            watch = _Watch(service, world.idle, lambda tick: world.observer.ticked(trial, tick))
-            load = session.fire(service.url, watch)
+            session.aim(service.url)
+            results = _run_phases(trial, stack, phases, session, service, run, world)
             start_seconds = service.start_seconds
             stage = "stop"
+            if trial.stage is Stage.RAMP:
+                stop_seconds = service.stop()
     except (StackError, EnvironmentFault) as error:
         return _failure(trial, stage, error)
-    server_cpu, server_idle = watch.server_cpu(), watch.server_idle(len(placement.server_cpus))
     return Measurement(
         trial=trial,
         started_at=started_at,
-        load=load,
-        server_cpu=server_cpu,
-        memory_peak=watch.memory_peak,
+        phases=results,
         start_seconds=start_seconds,
-        server_idle=server_idle,
-        findings=find_faults(
-            load, server_cpu=server_cpu, server_idle=server_idle, placement=placement
-        ),
+        stop_seconds=stop_seconds,
     )
+
+
+def _phases(trial: Trial, run: Run) -> Iterable[Phase] | None:
+    """Give what a trial consists of; None if that depends on what could not be measured."""
+    if trial.stage is Stage.RAMP:
+        return ramp_phases(run.load)
+    if trial.stage is Stage.CAPACITY:
+        return (capacity_phase(run.load, users_of(run, trial.stack, trial.workload)),)
+    capacity = baseline_capacity(run, trial.workload)
+    if capacity is None:
+        return None
+    # the same arrivals for every stack of a round
+    return rate_phases(run.load, capacity, seed=run.seed + 1000 * trial.round)
+
+
+def users_of(run: Run, stack: str, workload: str) -> int:
+    """Say with how many users the capacity of a case is measured."""
+    if run.load.users:
+        return run.load.users
+    for outcome in run.outcomes:
+        trial = outcome.trial
+        if (trial.stage, trial.stack, trial.workload) == (
+            Stage.RAMP,
+            stack,
+            workload,
+        ) and isinstance(outcome, Measurement):
+            knee = find_knee(outcome.phases)
+            if knee is not None:
+                return knee.peak_users
+    return min(_USERS_IF_UNKNOWN, run.load.most_users)
+
+
+def baseline_capacity(run: Run, workload: str) -> float | None:
+    """Give the median capacity of the baseline so far, requests/s; None without any."""
+    rates = [
+        phase.load.throughput
+        for outcome in run.outcomes
+        if isinstance(outcome, Measurement)
+        and outcome.trial.stage is Stage.CAPACITY
+        and (outcome.trial.stack, outcome.trial.workload) == (run.baseline, workload)
+        for phase in outcome.phases
+        if phase.load.requests
+    ]
+    return median(rates) if rates else None
+
+
+def _run_phases(
+    trial: Trial,
+    stack: Stack,
+    phases: Iterable[Phase],
+    session: LoadSession,
+    service: Service,
+    run: Run,
+    world: World,
+) -> tuple[PhaseResult, ...]:
+    results: list[PhaseResult] = []
+    for phase in phases:
+        watch = _Watch(service, world.read_host, lambda tick: world.observer.ticked(trial, tick))
+        load = session.run(phase, watch)
+        server = summarize_usage(watch.usages)
+        where = run.placement
+        host = compare_readings(
+            watch.host,
+            server_cpus=len(where.server_cpus),
+            client_cpus=len(where.client_cpus),
+            server_cpu=server.cpu,
+            client_cpu=load.use.cpu * max(len(where.client_cpus), 1),
+            shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
+        )
+        delay = None
+        if phase.rate is not None:
+            own = [item for item in run.calibrations if item.client == load.client]
+            delay = own[0].delay_at(phase.rate) if own else None
+        evidence = Evidence(
+            phase=phase,
+            load=load,
+            server=server,
+            host=host,
+            placement=where,
+            keep_alive=stack.server.keep_alive,
+            delay=delay,
+        )
+        # a ramp looks for full load: that its first steps are not says nothing
+        findings = () if trial.stage is Stage.RAMP else find_faults(evidence)
+        results.append(
+            PhaseResult(phase=phase, load=load, server=server, host=host, findings=findings)
+        )
+        if trial.stage is Stage.RAMP and has_stopped_growing(results):
+            break
+    return tuple(results)
 
 
 @dataclass
@@ -150,46 +336,26 @@ class _Watch:
     """Reads the server's use at both ends of the window and in between, and sees it die."""
 
     service: Service
-    idle: Callable[[], float | None]
+    read_host: Callable[[], HostReading]
     show: Callable[[Tick], None]
-    memory_peak: int = 0
-    ends: list[Usage] = field(default_factory=list)
-    idle_at_ends: list[float | None] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+    host: list[HostReading] = field(default_factory=list)
 
     def window_opened(self) -> None:
-        self._end()
+        self._sample()
 
     def window_closed(self) -> None:
-        self._end()
+        self._sample()
 
     def ticked(self, tick: Tick) -> None:
         ended = self.service.death()
         if ended is not None:
             raise StackError(f"the server died under load: {ended}", log=self.service.log_tail())
-        if self.ends:
+        if self.usages:
             self._sample()
         self.show(tick)
 
-    def server_cpu(self) -> float:
-        """CPU seconds per second, over the readings' own clock.
-
-        The readings lie a few milliseconds off the ends of the window, under the same load.
-        """
-        first, last = self.ends
-        return (last.cpu - first.cpu) / (last.at - first.at)
-
-    def server_idle(self, cpus: int) -> float | None:
-        """Part of the window in which the server's CPUs were idle."""
-        first, last = self.idle_at_ends
-        if first is None or last is None or not cpus:
-            return None
-        return (last - first) / (self.ends[1].at - self.ends[0].at) / cpus
-
-    def _end(self) -> None:
-        self.ends.append(self._sample())
-        self.idle_at_ends.append(self.idle())
-
-    def _sample(self) -> Usage:
-        usage = self.service.usage()
-        self.memory_peak = max(self.memory_peak, usage.memory)
-        return usage
+    def _sample(self) -> None:
+        """Read both; the readings lie a few milliseconds off the ends, under the same load."""
+        self.usages.append(self.service.usage())
+        self.host.append(self.read_host())

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ConfigError
-from toolkit.model import App, Interface, Server, Stack, Workload
+from toolkit.model import (
+    App,
+    Interface,
+    Server,
+    Stack,
+    Workload,
+)
 from toolkit.spelling import did_you_mean
 
 _PACKAGE = Path(__file__).parent

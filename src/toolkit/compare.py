@@ -1,13 +1,60 @@
 """From the outcomes of a run to what a report shows: rows with ranks, ratios and doubts. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from statistics import median
 
 from toolkit.histogram import LatencyHistogram
-from toolkit.model import Failure, Finding, Measurement, Run
-from toolkit.stats import LEAST_PAIRS, Ratio, paired_ratio
+from toolkit.knee import Knee, find_knee
+from toolkit.measured import Failure, Finding, Measurement, PhaseResult, Run
+from toolkit.model import Stage
+from toolkit.stats import (
+    CONFIDENCE,
+    LEAST_PAIRS,
+    Interval,
+    Ratio,
+    holm,
+    least_rounds,
+    median_interval,
+    paired_ratio,
+    signed_rank_p,
+)
+
+PERCENTILES = (50, 99, 99.9)
+CARRIED = 0.95
+"""A rate is carried if this part of what was offered was answered rightly in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtRate:
+    """A stack at a fixed rate, all rounds together.
+
+    Attributes:
+        part: Of the baseline's capacity.
+        rate: Requests/s offered.
+        goodput: Median of verified answers/s.
+        latencies: p50, p99, p99.9 in seconds from the intended start; None without answers.
+        within: Part of all requests that were answered rightly within the objective.
+        error_rate: Failed, wrong or missing answers as a part of all.
+        late: Part of the requests for which no connection was free at their time.
+        carried: Whether the stack kept up with the rate.
+        recovery: Median seconds to normal after overload; None where a round did not get there.
+        valid: How many rounds may be used, of ``rounds``.
+    """
+
+    part: float
+    rate: float
+    goodput: float
+    latencies: tuple[float, ...] | None
+    within: float
+    error_rate: float
+    late: float
+    carried: bool
+    recovery: float | None
+    valid: int
+    rounds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,16 +64,25 @@ class Row:
     Attributes:
         rank: 1 is the best; stacks that cannot be told apart share one. None: not ranked.
         shared: Whether another stack has the same rank.
-        throughput: Median over the rounds, verified answers per second; None if never measured.
-        lowest: The least throughput of a round ...
-        highest: ... and the greatest.
-        latencies: p50, p95, p99 in seconds of all verified answers of all rounds.
+        throughput: Capacity: verified answers per second, median over the rounds with its
+            interval; None if never measured.
+        users: Concurrent users that it was measured with.
+        knee: What the ramp showed, None without one.
+        latencies: p50, p95, p99 in seconds of all verified answers at capacity.
         error_rate: Failed or wrong answers as a part of all.
-        cpu_per_request: Median over the rounds, server CPU seconds.
+        cpu_user: Median over the rounds, server CPU seconds per answer in user mode ...
+        cpu_system: ... and in the kernel.
         memory_peak: Greatest of the rounds, bytes.
+        switches: Median of the server's context switches per answer, None if not known.
+        threads: Most threads of the server, None if not known.
         reconnects: Connections opened per answer in the windows, None if not counted.
+        start_seconds: Median from the start of the server to its first good answer.
+        stop_seconds: From SIGTERM to its end, None if it had to be killed or was not measured.
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
+        at_rates: What it did at fixed rates, the lowest first.
+        under_objective: Highest rate it carried with its p99 within the objective, requests/s; 0 if
+            it missed it at the lowest; None if no rate was measured.
         valid: How many trials may be used; none if most are invalid, and then the numbers shown are
             those of all.
         findings: What was found in the trials, with the number of trials.
@@ -36,27 +92,52 @@ class Row:
     stack: str
     rank: int | None = None
     shared: bool = False
-    throughput: float | None = None
-    lowest: float | None = None
-    highest: float | None = None
+    throughput: Interval | None = None
+    users: int | None = None
+    knee: Knee | None = None
     latencies: tuple[float, ...] | None = None
     error_rate: float | None = None
-    cpu_per_request: float | None = None
+    cpu_user: float | None = None
+    cpu_system: float | None = None
     memory_peak: int | None = None
+    switches: float | None = None
+    threads: int | None = None
     reconnects: float | None = None
+    start_seconds: float | None = None
+    stop_seconds: float | None = None
     ratio: Ratio | None = None
+    at_rates: tuple[AtRate, ...] = ()
+    under_objective: float | None = None
     valid: int = 0
     findings: tuple[tuple[Finding, int], ...] = ()
     failures: tuple[Failure, ...] = ()
 
+    @property
+    def cpu_per_request(self) -> float | None:
+        """Server CPU seconds per verified answer, user and system."""
+        if self.cpu_user is None or self.cpu_system is None:
+            return None
+        return self.cpu_user + self.cpu_system
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """All stacks under one workload, the fastest first, those without a rank last."""
+    """All stacks under one workload, the fastest first, those without a rank last.
+
+    Attributes:
+        missing: What more rounds would tell, None if the rounds suffice.
+    """
 
     workload: str
     baseline: str
     rows: tuple[Row, ...]
+    missing: str | None = None
+
+    @property
+    def detectable(self) -> float | None:
+        """The difference to the baseline that this run could have seen on every row."""
+        known = [row.ratio.precision for row in self.rows if row.ratio is not None]
+        return max((value for value in known if value is not None), default=None)
 
 
 def tables(run: Run) -> tuple[Table, ...]:
@@ -73,117 +154,207 @@ def missing_rounds(run: Run) -> str | None:
     return f"{many} no interval on a ratio; it takes {LEAST_PAIRS}: --rounds {LEAST_PAIRS}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """Outcomes of one stack under one workload."""
+
+    ramp: list[Measurement] = field(default_factory=list)
+    capacity: list[Measurement] = field(default_factory=list)
+    latency: list[Measurement] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def usable(self) -> dict[int, PhaseResult]:
+        """The valid windows of capacity by round, or none if the invalid ones are as many or more.
+
+        Where most trials were limited by the client, those that were not are the slow ones: to
+        judge the stack by them would be to choose by the result.
+        """
+        valid = {item.trial.round: item.phases[0] for item in self.capacity if item.valid}
+        return valid if 2 * len(valid) > len(self.capacity) else {}
+
+
+def _case(run: Run, stack: str, workload: str) -> _Case:
+    case = _Case()
+    stages = {
+        Stage.RAMP: case.ramp,
+        Stage.CAPACITY: case.capacity,
+        Stage.LATENCY: case.latency,
+    }
+    for outcome in run.outcomes:
+        if (outcome.trial.stack, outcome.trial.workload) != (stack, workload):
+            continue
+        if isinstance(outcome, Failure):
+            case.failures.append(outcome)
+        else:
+            stages[outcome.trial.stage].append(outcome)
+    return case
+
+
 def _table(run: Run, workload: str) -> Table:
     stacks = dict.fromkeys(trial.stack for trial in run.trials if trial.workload == workload)
-    usable = {stack: _usable(run, stack, workload) for stack in stacks}
-    rows = [_row(run, stack, workload, usable[stack], usable[run.baseline]) for stack in stacks]
+    cases = {stack: _case(run, stack, workload) for stack in stacks}
+    rows = [_row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()]
+    usable = {stack: _rates(case.usable) for stack, case in cases.items()}
     ranked = sorted(
-        (row for row in rows if usable[row.stack]), key=lambda row: -(row.throughput or 0)
+        (row for row in rows if usable[row.stack]),
+        key=lambda row: -(row.throughput.value if row.throughput is not None else 0),
     )
     unranked = [row for row in rows if not usable[row.stack]]
     return Table(
         workload=workload,
         baseline=run.baseline,
         rows=(*_with_ranks(ranked, usable), *unranked),
+        missing=_missing(run, len(ranked)),
     )
 
 
-def _measured(run: Run, stack: str, workload: str) -> list[Measurement]:
-    return [
-        outcome
-        for outcome in run.outcomes
-        if isinstance(outcome, Measurement)
-        and (outcome.trial.stack, outcome.trial.workload) == (stack, workload)
-    ]
-
-
-def _usable(run: Run, stack: str, workload: str) -> dict[int, Measurement]:
-    """Give the valid trials by round, or none if the invalid ones are as many or more.
-
-    Where most trials were limited by the client, those that were not are the slow ones: to judge
-    the stack by them would be to choose by the result.
-    """
-    measured = _measured(run, stack, workload)
-    valid = {item.trial.round: item for item in measured if item.valid}
-    return valid if 2 * len(valid) > len(measured) else {}
-
-
-def _row(
-    run: Run,
-    stack: str,
-    workload: str,
-    usable: dict[int, Measurement],
-    baseline: dict[int, Measurement],
-) -> Row:
-    measured = _measured(run, stack, workload)
-    failures = tuple(
-        outcome
-        for outcome in run.outcomes
-        if isinstance(outcome, Failure)
-        and (outcome.trial.stack, outcome.trial.workload) == (stack, workload)
+def _missing(run: Run, stacks: int) -> str | None:
+    few = missing_rounds(run)
+    if few is not None:
+        return few
+    needed = least_rounds(stacks * (stacks - 1) // 2)
+    if stacks < 2 or run.rounds >= needed:
+        return None
+    return (
+        f"{run.rounds} rounds cannot rank {stacks} stacks with 95 % for all of their comparisons "
+        f"together; it takes {needed}: --rounds {needed}"
     )
+
+
+def _rates(phases: dict[int, PhaseResult]) -> dict[int, float]:
+    return {number: phase.load.throughput for number, phase in phases.items()}
+
+
+def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
+    usable = case.usable
     # without a single valid trial its numbers are still shown, but never ranked or compared
-    shown = list(usable.values()) or measured
+    shown = list(usable.values()) or [item.phases[0] for item in case.capacity]
+    measured = [*case.capacity, *case.latency]
+    row = Row(stack=stack, findings=_count_findings(measured), failures=tuple(case.failures))
+    at_rates = _at_rates(run, case.latency)
     if not shown:
-        return Row(stack=stack, failures=failures)
-    rates = [item.load.throughput for item in shown]
-    answers = sum(item.load.requests for item in shown)
-    failed = sum(item.load.failed for item in shown)
-    cpu = [item.cpu_per_request for item in shown if item.cpu_per_request is not None]
-    connections = [item.load.connections for item in shown]
-    latency = LatencyHistogram.merged(item.load.latency for item in shown)
-    return Row(
-        stack=stack,
-        throughput=median(rates),
-        lowest=min(rates),
-        highest=max(rates),
+        return replace(row, at_rates=at_rates)
+    answers = sum(phase.load.requests for phase in shown)
+    failed = sum(phase.load.failed for phase in shown)
+    latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
+    threads = [phase.server.threads for phase in shown if phase.server.threads is not None]
+    return replace(
+        row,
+        throughput=median_interval([phase.load.throughput for phase in shown]),
+        users=shown[0].phase.users,
+        knee=find_knee(case.ramp[0].phases) if case.ramp else None,
         latencies=latency.percentiles(50, 95, 99) if latency.count else None,
         error_rate=failed / (answers + failed) if answers + failed else None,
-        cpu_per_request=median(cpu) if cpu else None,
-        memory_peak=max(item.memory_peak for item in shown),
-        reconnects=_per_answer(connections, answers),
-        ratio=_ratio(usable, baseline) if stack != run.baseline else None,
+        cpu_user=_per_answer(shown, lambda phase: phase.server.cpu_user),
+        cpu_system=_per_answer(shown, lambda phase: phase.server.cpu_system),
+        memory_peak=max(phase.server.memory_peak for phase in shown),
+        switches=_per_answer(shown, lambda phase: phase.server.switches),
+        threads=max(threads, default=None),
+        reconnects=_reconnects(shown, answers),
+        start_seconds=median(item.start_seconds for item in case.capacity),
+        stop_seconds=next((item.stop_seconds for item in case.ramp), None),
+        ratio=_ratio(_rates(usable), _rates(baseline.usable)) if stack != run.baseline else None,
+        at_rates=at_rates,
+        under_objective=_under_objective(at_rates, run.load.objective),
         valid=len(usable),
-        findings=_count_findings(measured),
-        failures=failures,
     )
 
 
-def _per_answer(connections: Sequence[int | None], answers: int) -> float | None:
-    known = [number for number in connections if number is not None]
-    return sum(known) / answers if answers and len(known) == len(connections) else None
+def _per_answer(
+    phases: Iterable[PhaseResult], rate: Callable[[PhaseResult], float | None]
+) -> float | None:
+    values = [
+        used / phase.load.throughput
+        for phase in phases
+        if phase.load.requests and (used := rate(phase)) is not None
+    ]
+    return median(values) if values else None
 
 
-def _ratio(mine: dict[int, Measurement], other: dict[int, Measurement]) -> Ratio | None:
+def _reconnects(phases: Sequence[PhaseResult], answers: int) -> float | None:
+    opened = [phase.load.connections for phase in phases]
+    known = [number for number in opened if number is not None]
+    return sum(known) / answers if answers and len(known) == len(opened) else None
+
+
+def _at_rates(run: Run, measured: Sequence[Measurement]) -> tuple[AtRate, ...]:
+    by_part: dict[float, list[PhaseResult]] = {}
+    for item in measured:
+        for phase in item.phases:
+            by_part.setdefault(phase.phase.part or 0.0, []).append(phase)
+    return tuple(
+        _at_rate(part, phases, run.load.objective) for part, phases in sorted(by_part.items())
+    )
+
+
+def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> AtRate:
+    valid = [phase for phase in phases if phase.valid]
+    shown = valid if 2 * len(valid) > len(phases) else list(phases)
+    latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
+    offered = sum(phase.load.offered or 0 for phase in shown)
+    failed = sum(phase.load.failed for phase in shown)
+    answered = sum(phase.load.requests for phase in shown)
+    late = sum(phase.load.late or 0 for phase in shown)
+    recoveries = [phase.load.recovery for phase in shown]
+    known = [seconds for seconds in recoveries if seconds is not None]
+    return AtRate(
+        part=part,
+        rate=median(phase.phase.rate or 0.0 for phase in shown),
+        goodput=median(phase.load.throughput for phase in shown),
+        latencies=latency.percentiles(*PERCENTILES) if latency.count else None,
+        within=latency.at_most(objective) * latency.count / offered if offered else 0.0,
+        error_rate=failed / offered if offered else 0.0,
+        late=late / offered if offered else 0.0,
+        carried=answered >= CARRIED * offered and late <= (1 - CARRIED) * offered,
+        recovery=median(known) if known and len(known) == len(recoveries) else None,
+        valid=len(valid) if 2 * len(valid) > len(phases) else 0,
+        rounds=len(phases),
+    )
+
+
+def _under_objective(at_rates: Sequence[AtRate], objective: float) -> float | None:
+    """Give the highest rate before the first that broke the objective."""
+    best = 0.0
+    for at in at_rates:
+        if not at.valid:
+            continue
+        if not at.carried or at.latencies is None or at.latencies[1] > objective:
+            return best
+        best = at.rate
+    return best or None
+
+
+def _ratio(mine: dict[int, float], other: dict[int, float]) -> Ratio | None:
     common = sorted(mine.keys() & other.keys())
     if not common:
         return None
-    return paired_ratio(
-        [mine[number].load.throughput for number in common],
-        [other[number].load.throughput for number in common],
-    )
+    return paired_ratio([mine[n] for n in common], [other[n] for n in common])
 
 
 def _count_findings(measured: Sequence[Measurement]) -> tuple[tuple[Finding, int], ...]:
     """One finding per rule and severity, the first one's words, with how often it was made."""
-    findings = [finding for item in measured for finding in item.findings]
+    findings = [finding for item in measured for phase in item.phases for finding in phase.findings]
     counts = Counter((finding.rule, finding.severity) for finding in findings)
     firsts = {(f.rule, f.severity): f for f in reversed(findings)}
     return tuple((firsts[key], count) for key, count in counts.items())
 
 
-def _with_ranks(rows: Sequence[Row], usable: dict[str, dict[int, Measurement]]) -> list[Row]:
+def _with_ranks(rows: Sequence[Row], usable: dict[str, dict[int, float]]) -> list[Row]:
     """Give ranks, best first; a stack shares the rank of the group's leader if it ties with it.
 
-    A stack with too few rounds for an interval gets none: nobody knows whom it ties with.
+    All pairs of the table are compared by the signed-rank test on their common rounds, with Holm's
+    adjustment for their number. A stack with too few rounds for an interval gets no rank: nobody
+    knows whom it ties with.
     """
+    apart = _told_apart([row.stack for row in rows], usable)
     groups: list[list[Row]] = []
     for row in rows:
-        leader = groups[-1][0] if groups else None
-        ratio = _ratio(usable[row.stack], usable[leader.stack]) if leader else None
-        if ratio is not None and ratio.tie:
+        if row.valid < LEAST_PAIRS:
+            continue
+        if groups and (groups[-1][0].stack, row.stack) not in apart:
             groups[-1].append(row)
-        elif row.valid >= LEAST_PAIRS:
+        else:
             groups.append([row])
     ranks = {
         row.stack: (1 + sum(map(len, groups[:index])), len(group) > 1)
@@ -196,3 +367,15 @@ def _with_ranks(rows: Sequence[Row], usable: dict[str, dict[int, Measurement]]) 
         else row
         for row in rows
     ]
+
+
+def _told_apart(stacks: Sequence[str], usable: dict[str, dict[int, float]]) -> set[tuple[str, str]]:
+    p_values = {}
+    for first, second in combinations(stacks, 2):
+        common = sorted(usable[first].keys() & usable[second].keys())
+        if common:
+            p_values[first, second] = signed_rank_p(
+                [usable[first][n] for n in common], [usable[second][n] for n in common]
+            )
+    # a value below 5 % by a rounding error of the last digit is not below
+    return {pair for pair, p in holm(p_values).items() if p <= 1 - CONFIDENCE + 1e-12}

@@ -11,7 +11,8 @@ from pathlib import Path
 from toolkit.config import Config
 from toolkit.errors import EnvironmentFault
 from toolkit.host import cpu_quota, memory_limit, read_host
-from toolkit.model import Host, Placement
+from toolkit.measured import Host
+from toolkit.model import Placement
 from toolkit.runtime.ready import free_port
 from toolkit.units import format_bytes
 

@@ -20,10 +20,10 @@ class LatencyHistogram:
     def __init__(self) -> None:
         self._counts = HdrHistogram(1, _HIGHEST_MICROSECONDS, _DIGITS)
 
-    def record(self, seconds: float) -> None:
-        """Count one latency; anything beyond the range counts as its nearest end."""
+    def record(self, seconds: float, count: int = 1) -> None:
+        """Count a latency; anything beyond the range counts as its nearest end."""
         microseconds = min(max(round(seconds * 1e6), 1), _HIGHEST_MICROSECONDS)
-        self._counts.record_value(microseconds)
+        self._counts.record_value(microseconds, count)
 
     def add(self, other: "LatencyHistogram") -> None:
         """Add the counts of another histogram to this one."""
@@ -33,6 +33,23 @@ class LatencyHistogram:
     def count(self) -> int:
         """Number of latencies recorded."""
         return int(self._counts.get_total_count())
+
+    @property
+    def mean(self) -> float:
+        """Mean in seconds, 0 if nothing was recorded."""
+        return float(self._counts.get_mean_value()) / 1e6 if self.count else 0.0
+
+    def at_most(self, seconds: float) -> float:
+        """Part of the latencies that are no longer than this, 0 to 1; 0 if nothing was recorded."""
+        if not self.count:
+            return 0.0
+        limit = self._counts.get_highest_equivalent_value(round(seconds * 1e6))
+        within = sum(
+            item.count_at_value_iterated_to
+            for item in self._counts.get_recorded_iterator()
+            if item.value_iterated_to <= limit
+        )
+        return within / self.count
 
     def percentiles(self, *ranks: float) -> tuple[float, ...]:
         """Give the latencies in seconds at these ranks (0 to 100).

@@ -4,16 +4,19 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 import toolkit
-from toolkit.model import Host
+from toolkit.measured import CpuTimes, Host, HostReading
 
 _CPU = Path("/sys/devices/system/cpu")
 _CGROUP = Path("/sys/fs/cgroup")
+_PROC = Path("/proc")
 
 
 def read_host() -> Host:
@@ -41,16 +44,59 @@ def allowed_cpus() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
-def idle_seconds(cpus: Sequence[int]) -> float | None:
-    """Seconds these CPUs together have had nothing to do since boot; None if nobody tells.
+def read_counters(server_cpus: Sequence[int], client_cpus: Sequence[int]) -> HostReading:
+    """Read what the machine has done so far; see ``HostReading``.
 
-    Time in which a hypervisor runs somebody else is not idle, and neither is the kernel's work
-    for the network, which no process is charged with.
+    A CPU is idle when nobody wants it. Time in which a hypervisor runs somebody else is neither
+    idle nor busy, and neither is the kernel's work for the network, which no process is charged
+    with.
     """
     times = psutil.cpu_times(percpu=True)
+    at = time.monotonic()
+    return HostReading(
+        at=at,
+        wall=time.time() - at,
+        server=_times_of(server_cpus, times),
+        client=_times_of(client_cpus, times),
+        swapped=_swapped_pages(),
+        frequency=_frequency(server_cpus),
+        ports=_ports_in_use(),
+    )
+
+
+def _times_of(cpus: Sequence[int], times: Sequence[Any]) -> CpuTimes | None:
     if not cpus or max(cpus) >= len(times):
         return None
-    return sum(times[cpu].idle + getattr(times[cpu], "iowait", 0.0) for cpu in cpus)
+    mine = [times[cpu] for cpu in cpus]
+    return CpuTimes(
+        busy=sum(cpu.user + cpu.system + getattr(cpu, "nice", 0.0) for cpu in mine),
+        idle=sum(cpu.idle + getattr(cpu, "iowait", 0.0) for cpu in mine),
+        steal=sum(getattr(cpu, "steal", 0.0) for cpu in mine),
+    )
+
+
+def _swapped_pages() -> int | None:
+    lines = dict(line.split() for line in _read(_PROC / "vmstat").splitlines())
+    if "pswpin" not in lines:
+        return None
+    return int(lines["pswpin"]) + int(lines["pswpout"])
+
+
+def _frequency(cpus: Sequence[int]) -> float | None:
+    texts = [_read(_CPU / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq") for cpu in cpus]
+    known = [float(text) * 1e3 for text in texts if text.isdigit()]
+    return sum(known) / len(known) if known else None
+
+
+def _ports_in_use() -> float | None:
+    """Sockets of TCP, those in TIME_WAIT included, as part of the local ports there are."""
+    first_last = _read(_PROC / "sys/net/ipv4/ip_local_port_range").split()
+    tcp = next((x for x in _read(_PROC / "net/sockstat").splitlines() if x.startswith("TCP:")), "")
+    words = tcp.split()
+    if len(first_last) != 2 or "inuse" not in words or "tw" not in words:
+        return None
+    used = int(words[words.index("inuse") + 1]) + int(words[words.index("tw") + 1])
+    return used / (int(first_last[1]) - int(first_last[0]) + 1)
 
 
 def siblings(cpus: Sequence[int]) -> dict[int, frozenset[int]]:

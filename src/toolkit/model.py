@@ -54,15 +54,20 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """An app under a server."""
+    """An app under a server.
+
+    Attributes:
+        copy: 1, or 2 for the second of a stack that is compared with itself.
+    """
 
     app: App
     server: Server
+    copy: int = 1
 
     @property
     def id(self) -> str:
-        """``flask/gunicorn-sync``."""
-        return f"{self.app.name}/{self.server.name}"
+        """``flask/gunicorn-sync``, with ``#2`` for the second."""
+        return f"{self.app.name}/{self.server.name}" + (f"#{self.copy}" if self.copy > 1 else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,21 +119,84 @@ class Placement:
     notes: tuple[str, ...] = ()
 
 
+class Arrivals(StrEnum):
+    """How the intended starts of an open loop are spaced."""
+
+    POISSON = "poisson"
+    CONSTANT = "constant"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadSettings:
-    """How each trial is loaded (closed loop: a user sends its next request after the answer).
+    """How stacks are loaded.
 
     Attributes:
-        users: Concurrent users, one connection each.
-        warmup: Seconds of load before the measured window ...
+        users: Users of the closed loop, one connection each; 0 looks for the number that the
+            stack serves most with, up to ``most_users``.
+        most_users: Where that search ends.
+        warmup: Seconds of load before the first measured window of a server ...
         warmup_requests: ... and the least number of requests in it; both must be reached.
-        duration: Seconds of the measured window.
+        duration: Seconds of each measured window.
+        rates: Rates of the open loop, as parts of the baseline's capacity; above 1 is overload.
+        rate_rounds: How often each stack is measured at these rates; 0: not at all.
+        arrivals: How the intended starts are spaced.
+        connections: Most requests of the open loop under way at once.
+        objective: Latency in seconds that 99 % of the answers should keep.
     """
 
-    users: int = 32
+    users: int = 0
+    most_users: int = 128
     warmup: float = 0.5
     warmup_requests: int = 100
-    duration: float = 2.0
+    duration: float = 1.0
+    rates: tuple[float, ...] = (0.5, 0.7, 0.9, 1.2)
+    rate_rounds: int = 3
+    arrivals: Arrivals = Arrivals.POISSON
+    connections: int = 256
+    objective: float = 0.05
+
+
+class Stage(StrEnum):
+    """What a trial is for.
+
+    ``ramp`` looks for the number of users that a stack serves most with, ``capacity`` measures it
+    there (closed loop), ``latency`` measures at fixed rates (open loop).
+    """
+
+    RAMP = "ramp"
+    CAPACITY = "capacity"
+    LATENCY = "latency"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One stretch of load with one measured window.
+
+    Attributes:
+        users: Closed loop: users that each send the next request after the answer. Open loop: most
+            requests under way at once.
+        duration: Seconds of the measured window.
+        settle: Seconds of the same load before it, not measured.
+        least: Least number of requests before the window, while ``settle`` lasts or longer.
+        rate: Open loop: intended requests/s; None is a closed loop.
+        part: The rate as a part of the baseline's capacity.
+        arrivals: Open loop: how the intended starts are spaced ...
+        seed: ... and the seed that makes them the same for every stack.
+    """
+
+    users: int
+    duration: float
+    settle: float = 0.0
+    least: int = 0
+    rate: float | None = None
+    part: float | None = None
+    arrivals: Arrivals = Arrivals.POISSON
+    seed: int = 0
+
+    @property
+    def overload(self) -> bool:
+        """Whether the rate is meant to be more than the baseline can serve."""
+        return self.part is not None and self.part > 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +207,7 @@ class Trial:
     workload: str
     round: int
     position: int
+    stage: Stage = Stage.CAPACITY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +217,9 @@ class Plan:
     Attributes:
         trials: In the order in which they run.
         baseline: Stack that ratios are taken to.
+        precision: Half-width that the intervals of the ratios should reach, None: the planned
+            rounds are all there are ...
+        time_limit: ... and the seconds after which no round is added.
         estimate: Expected seconds for checks and trials, without building images.
     """
 
@@ -159,209 +231,5 @@ class Plan:
     baseline: str
     load: LoadSettings
     estimate: float
-
-
-class Severity(StrEnum):
-    """How much a finding takes away from a number."""
-
-    WARNED = "warned"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something about a trial that its reader must know."""
-
-    rule: str
-    severity: Severity
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What a service's whole process tree has used so far.
-
-    Attributes:
-        at: Monotonic clock of the reading, seconds.
-        cpu: CPU seconds, user and system, dead children included.
-        memory: Bytes in use now, see ``Service.memory_kind``.
-    """
-
-    at: float
-    cpu: float
-    memory: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadResult:
-    """What the load generator saw in the measured window.
-
-    Attributes:
-        duration: Length of the window, seconds.
-        requests: Verified answers in the window.
-        errors: Failed or wrong answers in the window, by message.
-        latency: Latencies of the verified answers, see ``histogram.encode``.
-        connections: Connections opened in the window, None where the client cannot tell.
-        client_cpu: CPU seconds per second of the busiest load process, 1.0 being a full core.
-        seen: Requests of the whole trial, warm-up included, as counted by the toolkit ...
-        locust_seen: ... and as counted by Locust.
-        client: Locust user classes that made the load.
-    """
-
-    duration: float
-    requests: int
-    errors: dict[str, int]
-    latency: str
-    connections: int | None
-    client_cpu: float
-    seen: int
-    locust_seen: int
-    client: str
-
-    @property
-    def throughput(self) -> float:
-        """Verified answers per second."""
-        return self.requests / self.duration
-
-    @property
-    def failed(self) -> int:
-        """Number of failed or wrong answers."""
-        return sum(self.errors.values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """A trial that ran to its end.
-
-    Attributes:
-        started_at: Wall clock, ISO 8601, UTC.
-        server_cpu: Server CPU seconds per second of the window.
-        server_idle: Part of the window in which the server's CPUs had nothing to do, 0 to 1; None
-            where they are not its own or the platform does not tell.
-        memory_peak: Most bytes the server used in the window.
-        start_seconds: From the start of the server to its first good answer.
-    """
-
-    trial: Trial
-    started_at: str
-    load: LoadResult
-    server_cpu: float
-    memory_peak: int
-    start_seconds: float
-    server_idle: float | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def cpu_per_request(self) -> float | None:
-        """Server CPU seconds per verified answer; None without any."""
-        return self.server_cpu / self.load.throughput if self.load.requests else None
-
-    @property
-    def valid(self) -> bool:
-        """Whether the numbers may be ranked."""
-        return all(finding.severity is not Severity.INVALID for finding in self.findings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A trial that did not give a number.
-
-    Attributes:
-        stage: prepare, verify, start, load or stop.
-        log: Last lines of the server's log.
-    """
-
-    trial: Trial
-    stage: str
-    message: str
-    log: str = ""
-
-
-Outcome = Measurement | Failure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackFacts:
-    """What a stack was made of when it was measured.
-
-    Attributes:
-        settings: Environment the server was started with (knobs, host; no secrets).
-        image: Image id, or None in the process runtime.
-        packages: Installed distributions, name to version.
-    """
-
-    id: str
-    summary: str
-    keep_alive: bool
-    argv: tuple[str, ...]
-    settings: dict[str, str]
-    python: str
-    packages: dict[str, str]
-    image: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """The machine of a run.
-
-    Attributes:
-        cpus: Logical CPUs of the machine ...
-        allowed_cpus: ... and those the toolkit may use; empty where the platform cannot pin.
-        cpu_quota: Cores the toolkit's control group may use at once, None without a quota.
-        memory: Bytes.
-        load_average: Of 1, 5 and 15 minutes, when the run began.
-    """
-
-    system: str
-    cpu_model: str
-    cpus: int
-    allowed_cpus: tuple[int, ...]
-    cpu_quota: float | None
-    memory: int
-    cgroup: str
-    governor: str
-    load_average: tuple[float, float, float]
-    python: str
-    toolkit: str
-    locust: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeFacts:
-    """Where the servers ran.
-
-    Attributes:
-        name: docker or process.
-        reason: Why this one was taken.
-        engine: Version of the engine, None without one.
-        network: host, bridge or loopback.
-        memory_kind: What the memory numbers are.
-        notes: Limits that did not apply, for the report.
-    """
-
-    name: str
-    reason: str
-    network: str
-    memory_kind: str
-    engine: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Everything one bench measured: the stored document."""
-
-    id: str
-    started_at: str
-    finished_at: str | None = None
-    host: Host
-    runtime: RuntimeFacts
-    placement: Placement
-    knobs: Knobs
-    load: LoadSettings
-    rounds: int
-    seed: int
-    baseline: str
-    trials: tuple[Trial, ...]
-    stacks: tuple[StackFacts, ...] = ()
-    outcomes: tuple[Outcome, ...] = ()
+    precision: float | None = None
+    time_limit: float = 1800.0

@@ -4,15 +4,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from toolkit.model import (
+from toolkit.measured import (
     LoadResult,
     Outcome,
-    Plan,
     RuntimeFacts,
-    Stack,
     StackFacts,
-    Trial,
     Usage,
+)
+from toolkit.model import (
+    Plan,
+    Stack,
+    Trial,
     Workload,
 )
 
@@ -36,6 +38,17 @@ class Service(Protocol):
 
         Raises:
             StackError: The server is gone.
+        """
+        ...
+
+    def stop(self) -> float | None:
+        """End it as its operator would (SIGTERM); give the seconds that took.
+
+        Returns:
+            None where it had to be killed.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
         """
         ...
 
@@ -80,7 +93,7 @@ class Tick:
     """What the load looks like at the moment.
 
     Attributes:
-        phase: warm-up or measuring.
+        phase: settling or measuring.
         throughput: Requests/s since the last tick.
         latency: Median of the latest answers, seconds; None without any.
         errors: Failed or wrong answers of the trial so far.
@@ -115,8 +128,16 @@ class LoadWatch(Protocol):
 class LoadSession(Protocol):
     """A load generator that has started and waits for its target."""
 
-    def fire(self, url: str, watch: LoadWatch) -> LoadResult:
-        """Load the URL: warm-up, measured window, end.
+    def aim(self, url: str) -> None:
+        """Tell it the target, once, and wait until its users are there.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+    def run(self, phase: Phase, watch: LoadWatch) -> LoadResult:
+        """Make the load of a phase: until it has settled, the measured window, its end.
 
         Raises:
             LoadError: The generator failed.

@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.model import Measurement, Outcome, Plan, RuntimeFacts, Trial
+from toolkit.measured import Measurement, Outcome, RuntimeFacts
+from toolkit.model import Plan, Trial
 from toolkit.ports import Tick
 from toolkit.units import counted, format_duration, format_latency, format_rate
 

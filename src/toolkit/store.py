@@ -18,7 +18,7 @@ import cattrs
 from cattrs.strategies import configure_tagged_union
 
 from toolkit.errors import ConfigError, EnvironmentFault
-from toolkit.model import Outcome, Run
+from toolkit.measured import Outcome, Run
 from toolkit.spelling import did_you_mean
 
 FORMAT = 1

@@ -1,88 +1,457 @@
-"""May a trial's number be used, and if not, why. Pure rules over one measurement."""
+"""May the numbers of a phase be used, and if not, why. Pure rules over what was measured.
 
-from toolkit.model import Finding, LoadResult, Placement, Severity
+Every limit stands here with its reason; docs/method.md gives the evidence.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import mean
+
+from toolkit.histogram import LatencyHistogram
+from toolkit.measured import Finding, HostUse, LoadResult, ServerUse, Severity, StackFacts
+from toolkit.model import Phase, Placement
+from toolkit.units import format_bytes, format_latency
 
 CLIENT_SATURATED = 0.95
 CLIENT_BUSY = 0.85
 ERROR_LIMIT = 0.01
 SPARE_LIMIT = 0.25
+LATE_LIMITS = (0.001, 0.002)
+"""Seconds of lag: above 2 ms at p99 latencies were seen to be the generator's (load.md, 2)."""
+
+DELAY_LIMITS = (0.5, 0.9)
+"""Part of what the target that answers at once shows is the kernel's, and the server's as well."""
+LITTLE_LIMIT = 0.15
+EVEN_LIMITS = (0.9, 0.7)
+RECONNECT_LIMITS = (0.01, 0.2)
+SILENCE_LIMITS = (0.2, 1.0)
+STALL_FACTOR = 20
+FOREIGN_LIMITS = (0.1, 0.3)
+STEAL_LIMITS = (0.1, 0.3)
+DRIFT_LIMIT = 0.25
+CARRIED = 0.95
+_LEAST_ANSWERS = 500
+_LEAST_PER_CONNECTION = 10
+_LEAST_SLICES = 6
+_GROWTH_PART, _GROWTH_BYTES = 0.1, 8 * 2**20
 
 
-def find_faults(
-    load: LoadResult, *, server_cpu: float, server_idle: float | None, placement: Placement
-) -> tuple[Finding, ...]:
-    """Judge one trial.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the rules look at.
 
-    Limits of the client's CPU are those measured for Locust: below 0.85 of a core it adds less
-    than 0.2 ms, at 0.97 latency and rate are its own (shared research, load.md, section 2).
-
-    Args:
-        load: What the client saw.
-        server_cpu: Server CPU seconds per second.
-        server_idle: Part of the window in which the server's CPUs were idle, None if unknown.
+    Attributes:
+        phase: What was meant.
+        load: What the generator saw.
+        server: What the server used.
+        host: What the machine did.
         placement: Tells how much CPU the server could have used.
+        keep_alive: Whether the server keeps connections.
+        delay: p50, p99 and p99.9 in seconds that the generator shows at this rate against a target
+            that answers at once, None if that was not measured.
     """
-    rules = (
-        _answers(load),
-        _errors(load),
-        _counts(load),
-        _client(load, _spare(server_cpu, server_idle, placement)),
-    )
-    return tuple(finding for finding in rules if finding is not None)
+
+    phase: Phase
+    load: LoadResult
+    server: ServerUse
+    host: HostUse
+    placement: Placement
+    keep_alive: bool
+    delay: tuple[float, float, float] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the loop is closed."""
+        return self.phase.rate is None
+
+    @property
+    def spare(self) -> float:
+        """Part of its CPU that the server left unused.
+
+        What it was not charged with need not be spare: a hypervisor, or the kernel's work for the
+        network, may have had it. So idle time decides, where it is known.
+        """
+        limit = min(len(self.placement.server_cpus) or self.placement.cpus, self.placement.cpus)
+        uncharged = max(1 - self.server.cpu / limit, 0.0)
+        idle = self.host.server_idle
+        return uncharged if idle is None else min(uncharged, idle)
 
 
-def _answers(load: LoadResult) -> Finding | None:
-    if load.requests:
+def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
+    """Judge a phase by all rules, each by itself."""
+    return tuple(finding for rule in _RULES if (finding := rule(evidence)) is not None)
+
+
+def find_disparities(stacks: Sequence[StackFacts]) -> tuple[str, ...]:
+    """Say what differs between the rows of a run without being what is compared."""
+    return tuple(_disparities(stacks))
+
+
+def _disparities(stacks: Sequence[StackFacts]) -> Iterator[str]:
+    pythons = {stack.python for stack in stacks}
+    if len(pythons) > 1:
+        yield f"The stacks ran on different versions of Python: {', '.join(sorted(pythons))}."
+    versions: dict[str, set[str]] = {}
+    settings: dict[str, set[str]] = {}
+    for stack in stacks:
+        for name, version in stack.packages.items():
+            versions.setdefault(name, set()).add(version)
+        for name, value in stack.settings.items():
+            settings.setdefault(name, set()).add(value)
+    for name, found in sorted(versions.items()):
+        if len(found) > 1:
+            yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
+    for name, found in sorted(settings.items()):
+        if len(found) > 1:
+            yield f"The stacks had different settings of {name}: {', '.join(sorted(found))}."
+
+
+# the answers themselves
+
+
+def _answers(e: Evidence) -> Finding | None:
+    if e.load.requests:
         return None
     return _invalid("no-answers", "no verified answer in the measured window")
 
 
-def _errors(load: LoadResult) -> Finding | None:
-    total = load.requests + load.failed
+def _errors(e: Evidence) -> Finding | None:
+    load = e.load
     if not load.failed:
         return None
+    total = load.requests + load.failed
     worst = max(load.errors, key=lambda message: load.errors[message])
     text = f"{load.failed} of {total} answers failed or were wrong, most often: {worst}"
-    if load.failed > ERROR_LIMIT * total:
+    # under overload errors are what is measured
+    if load.failed > ERROR_LIMIT * total and not e.phase.overload:
         return _invalid("errors", text)
     return _warned("errors", text)
 
 
-def _counts(load: LoadResult) -> Finding | None:
-    if load.seen == load.locust_seen:
+def _counts(e: Evidence) -> Finding | None:
+    if e.load.seen == e.load.locust_seen:
         return None
     return _invalid(
         "counts-differ",
-        f"the toolkit counted {load.seen} requests, Locust {load.locust_seen}",
+        f"the toolkit counted {e.load.seen} requests, Locust {e.load.locust_seen}",
     )
 
 
-def _spare(server_cpu: float, server_idle: float | None, placement: Placement) -> float:
-    """Say which part of its CPU the server left unused.
+# the load generator
 
-    What it was not charged with need not be spare: a hypervisor, or the kernel's work for the
-    network, may have had it. So idle time decides, where it is known.
+
+def _client(e: Evidence) -> Finding | None:
+    """A client at its limit measures itself, unless the server is at its own limit too.
+
+    Below 0.85 of a core it adds less than 0.2 ms, at 0.97 latency and rate are its own (shared
+    research, load.md, section 2).
     """
-    limit = min(len(placement.server_cpus) or placement.cpus, placement.cpus)
-    uncharged = max(1 - server_cpu / limit, 0.0)
-    return uncharged if server_idle is None else min(uncharged, server_idle)
-
-
-def _client(load: LoadResult, spare: float) -> Finding | None:
-    """A client at its limit measures itself, unless the server is at its own limit too."""
-    if load.client_cpu < CLIENT_BUSY:
+    if e.load.use.cpu < CLIENT_BUSY:
         return None
-    busy = f"the load generator used {load.client_cpu:.0%} of its core"
-    if load.client_cpu >= CLIENT_SATURATED and spare > SPARE_LIMIT:
+    busy = f"the load generator used {e.load.use.cpu:.0%} of its core"
+    if not e.closed:
+        return _invalid("client-limited", f"{busy}: the latencies are its own")
+    if e.load.use.cpu >= CLIENT_SATURATED and e.spare > SPARE_LIMIT:
         return _invalid(
             "client-limited",
-            f"{busy} while the server had {spare:.0%} of its CPU to spare: "
+            f"{busy} while the server had {e.spare:.0%} of its CPU to spare: "
             "the rate is the client's, the server can do more",
         )
     return _warned(
         "client-busy",
-        f"{busy} and left the server {spare:.0%} of its CPU: latencies include the client's delay",
+        f"{busy} and left the server {e.spare:.0%} of its CPU: latencies include its own delay",
     )
+
+
+def _schedule(e: Evidence) -> Finding | None:
+    """An open loop whose generator is late, or sends another rate, is not the one asked for."""
+    if e.phase.rate is None or e.load.offered is None:
+        return None
+    meant = e.phase.rate * e.load.duration
+    # four standard deviations of a Poisson count: one phase in 16,000 by chance
+    if abs(e.load.offered - meant) > 0.05 * meant + 4 * meant**0.5:
+        return _invalid(
+            "schedule",
+            f"{e.load.offered} requests were meant to be sent where {meant:.0f} belong: "
+            "the generator did not keep its schedule",
+        )
+    warned, invalid = LATE_LIMITS
+    if e.load.use.lag <= warned:
+        return None
+    finding = _invalid if e.load.use.lag > invalid else _warned
+    return finding(
+        "schedule",
+        f"the generator itself started 1 % of the requests more than "
+        f"{format_latency(e.load.use.lag)} ms late",
+    )
+
+
+def _delay(e: Evidence) -> Finding | None:
+    """What the generator adds must be small against what it reports."""
+    latency = _latency(e)
+    if e.closed or e.delay is None or latency is None:
+        return None
+    reported = latency.percentiles(50, 99)
+    own, part, name = max(
+        (
+            (own, own / seen, name)
+            for own, seen, name in zip(e.delay, reported, ("p50", "p99"), strict=False)
+        ),
+        key=lambda item: item[1],
+    )
+    warned, invalid = DELAY_LIMITS
+    if part <= warned:
+        return None
+    finding = _invalid if part > invalid else _warned
+    return finding(
+        "client-delay",
+        f"at this rate a target that answers at once shows {format_latency(own)} ms at {name}, "
+        f"{min(part, 1):.0%} of what is reported: differences of that size are not the server's",
+    )
+
+
+# the server
+
+
+def _overloaded(e: Evidence) -> Finding | None:
+    load, offered = e.load, e.load.offered
+    if offered is None or load.late is None or e.phase.overload or not offered:
+        return None
+    if load.requests >= CARRIED * offered and load.late <= (1 - CARRIED) * offered:
+        return None
+    return _warned(
+        "overloaded",
+        f"{load.requests} of {offered} requests were answered in time: the stack cannot carry "
+        "this rate, its latency is that of a growing queue",
+    )
+
+
+def _unsaturated(e: Evidence) -> Finding | None:
+    if not e.closed or e.spare <= SPARE_LIMIT or e.load.use.cpu >= CLIENT_BUSY:
+        return None
+    return _warned(
+        "not-saturated",
+        f"the server left {e.spare:.0%} of its CPU unused at full load: it waits for something, "
+        "or has too few workers or threads",
+    )
+
+
+def _little(e: Evidence) -> Finding | None:
+    """In a closed loop users = rate x mean latency (J. Little, 1961), or answers are missing."""
+    latency = _latency(e)
+    if not e.closed or latency is None or e.load.requests < _LEAST_ANSWERS or not e.phase.users:
+        return None
+    under_way = e.load.throughput * latency.mean
+    if abs(under_way - e.phase.users) <= LITTLE_LIMIT * e.phase.users:
+        return None
+    return _invalid(
+        "littles-law",
+        f"rate x latency says that {under_way:.1f} of {e.phase.users} users were being served: "
+        "connections starve or hang, or the latencies are not those of the answers",
+    )
+
+
+def _uneven(e: Evidence) -> Finding | None:
+    fairness = e.load.fairness
+    warned, invalid = EVEN_LIMITS
+    if fairness is None or fairness >= warned:
+        return None
+    if e.load.requests < _LEAST_PER_CONNECTION * e.phase.users:
+        return None
+    finding = _invalid if fairness < invalid else _warned
+    return finding(
+        "uneven",
+        f"answers were unevenly spread over the connections (Jain index {fairness:.2f}): "
+        "some starve, and their waiting is in no latency",
+    )
+
+
+def _reconnects(e: Evidence) -> Finding | None:
+    opened = e.load.connections
+    warned, invalid = RECONNECT_LIMITS
+    if not e.keep_alive or opened is None or opened <= warned * e.load.requests:
+        return None
+    finding = _invalid if opened > invalid * e.load.requests else _warned
+    return finding(
+        "reconnects",
+        f"{opened} new connections for {e.load.requests} answers, from a server that is meant to "
+        "keep them",
+    )
+
+
+def _silence(e: Evidence) -> Finding | None:
+    stall, hang = SILENCE_LIMITS
+    silence, latency = e.load.silence, _latency(e)
+    if silence >= hang:
+        return _invalid("hang", f"no answer came for {silence:.1f} s while requests were under way")
+    usual = latency.percentiles(50)[0] if latency is not None else 0.0
+    if silence < stall or silence < STALL_FACTOR * usual:
+        return None
+    return _warned("stall", f"no answer came for {silence:.2f} s while requests were under way")
+
+
+def _drift(e: Evidence) -> Finding | None:
+    """A rate that goes one way through the window has not settled."""
+    slices = e.load.slices
+    if not e.closed or len(slices) < _LEAST_SLICES or e.load.requests < _LEAST_ANSWERS:
+        return None
+    third = len(slices) // 3
+    first, last = mean(slices[:third]), mean(slices[-third:])
+    if not first or abs(last / first - 1) <= DRIFT_LIMIT or abs(_trend(slices)) < 0.5:
+        return None
+    return _warned(
+        "drift",
+        f"the rate went from {first:.0f} to {last:.0f} requests/s within the window: "
+        "the warm-up was not over, or the machine changed",
+    )
+
+
+def _trend(values: Sequence[float]) -> float:
+    """Give Kendall's tau of the values with their order: 1 rises always, -1 falls always."""
+    signs = [(b > a) - (b < a) for a, b in combinations(values, 2)]
+    return mean(signs)
+
+
+def _growth(e: Evidence) -> Finding | None:
+    growth = e.server.memory_growth
+    if growth is None or growth * e.load.duration < _GROWTH_PART * e.server.memory_peak:
+        return None
+    if growth < _GROWTH_BYTES:
+        return None
+    return _warned(
+        "memory-growth",
+        f"memory grew by {format_bytes(int(growth))} per second: a leak, or the warm-up was not "
+        "over",
+    )
+
+
+def _restarts(e: Evidence) -> Finding | None:
+    if not e.server.restarts:
+        return None
+    return _invalid(
+        "restarts", f"{e.server.restarts} of the server's processes began or ended in the window"
+    )
+
+
+def _oom(e: Evidence) -> Finding | None:
+    if not e.server.oom_kills:
+        return None
+    return _invalid("oom", f"{e.server.oom_kills} processes were killed for want of memory")
+
+
+def _throttled(e: Evidence) -> Finding | None:
+    """A fraction of a core is a quota, which is meant to stop the server; whole cores have none."""
+    throttled = e.server.throttled
+    if not throttled or throttled <= 0.01 or e.placement.cpus != int(e.placement.cpus):
+        return None
+    return _warned("throttled", f"a CPU quota stopped the server {throttled:.0%} of the time")
+
+
+def _files(e: Evidence) -> Finding | None:
+    files = e.server.open_files
+    if files is None or files <= 0.9:
+        return None
+    return _warned("open-files", f"the server has {files:.0%} of the files open that it may have")
+
+
+# the machine
+
+
+def _foreign(e: Evidence) -> Finding | None:
+    return _limited(
+        "foreign-cpu",
+        (
+            (e.host.server_foreign, "other processes used {:.0%} of the server's CPUs"),
+            (e.host.client_foreign, "other processes used {:.0%} of the load generator's CPUs"),
+        ),
+        FOREIGN_LIMITS,
+    )
+
+
+def _steal(e: Evidence) -> Finding | None:
+    return _limited(
+        "steal",
+        (
+            (e.host.server_steal, "the hypervisor took {:.0%} of the server's CPUs"),
+            (e.host.client_steal, "the hypervisor took {:.0%} of the load generator's CPUs"),
+        ),
+        STEAL_LIMITS,
+    )
+
+
+def _limited(
+    rule: str, parts: Sequence[tuple[float | None, str]], limits: tuple[float, float]
+) -> Finding | None:
+    part, text = max(((part or 0.0, text) for part, text in parts), key=lambda item: item[0])
+    warned, invalid = limits
+    if part <= warned:
+        return None
+    return (_invalid if part > invalid else _warned)(rule, text.format(part))
+
+
+def _swapped(e: Evidence) -> Finding | None:
+    if e.server.swapped:
+        return _warned("swap", f"{format_bytes(e.server.swapped)} of the server were swapped out")
+    if e.host.swapped:
+        return _warned("swap", f"the machine swapped {e.host.swapped} pages")
+    return None
+
+
+def _ports(e: Evidence) -> Finding | None:
+    if e.host.ports is None or e.host.ports <= 0.8:
+        return None
+    return _warned(
+        "ports",
+        f"{e.host.ports:.0%} of the local ports were in use, most of them waiting: new "
+        "connections fail when they run out",
+    )
+
+
+def _frequency(e: Evidence) -> Finding | None:
+    change = e.host.frequency_change
+    if change is None or change <= 0.1:
+        return None
+    return _warned("frequency", f"the frequency of the server's CPUs changed by {change:.0%}")
+
+
+def _clock(e: Evidence) -> Finding | None:
+    if abs(e.host.clock_step) <= 0.005:
+        return None
+    return _warned("clock", f"the wall clock was set by {e.host.clock_step * 1e3:+.0f} ms")
+
+
+_RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
+    _answers,
+    _errors,
+    _counts,
+    _client,
+    _schedule,
+    _delay,
+    _overloaded,
+    _unsaturated,
+    _little,
+    _uneven,
+    _reconnects,
+    _silence,
+    _drift,
+    _growth,
+    _restarts,
+    _oom,
+    _throttled,
+    _files,
+    _foreign,
+    _steal,
+    _swapped,
+    _ports,
+    _frequency,
+    _clock,
+)
+
+
+def _latency(e: Evidence) -> LatencyHistogram | None:
+    histogram = LatencyHistogram.decode(e.load.latency)
+    return histogram if histogram.count else None
 
 
 def _invalid(rule: str, message: str) -> Finding:

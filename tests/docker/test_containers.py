@@ -16,7 +16,7 @@ import docker
 from toolkit.cli.wiring import Session, session
 from toolkit.config import Config, RuntimeConfig
 from toolkit.errors import EnvironmentFault, StackError
-from toolkit.model import Measurement
+from toolkit.measured import Measurement
 from toolkit.progress import Progress
 from toolkit.runtime.engine import RUN_LABEL, Container, ContainerSpec, Engine
 from toolkit.store import Store

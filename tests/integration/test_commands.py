@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.model import Measurement
+from toolkit.measured import Measurement
 from toolkit.store import Store
 
 SHORT = ("--runtime", "process", "--duration", "1", "--warmup", "0.2")

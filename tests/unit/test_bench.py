@@ -9,22 +9,24 @@ import pytest
 
 from toolkit.bench import World, run_bench
 from toolkit.errors import EnvironmentFault, LoadError, StackError
-from toolkit.model import (
-    App,
+from toolkit.measured import (
     Failure,
-    Interface,
     LoadResult,
-    LoadSettings,
     Measurement,
     Outcome,
-    Plan,
     Run,
     RuntimeFacts,
+    StackFacts,
+    Usage,
+)
+from toolkit.model import (
+    App,
+    Interface,
+    LoadSettings,
+    Plan,
     Server,
     Stack,
-    StackFacts,
     Trial,
-    Usage,
     Workload,
 )
 from toolkit.plan import make_plan

@@ -3,7 +3,14 @@ from collections.abc import Callable
 import pytest
 
 from toolkit.compare import missing_rounds, tables
-from toolkit.model import Failure, Finding, Measurement, Run, Severity, Trial
+from toolkit.measured import (
+    Failure,
+    Finding,
+    Measurement,
+    Run,
+    Severity,
+)
+from toolkit.model import Trial
 
 MakeMeasurement = Callable[..., Measurement]
 MakeRun = Callable[..., Run]

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError
-from toolkit.model import App, Interface, LoadSettings, Plan, Server, Stack, Workload
+from toolkit.model import (
+    App,
+    Interface,
+    LoadSettings,
+    Plan,
+    Server,
+    Stack,
+    Workload,
+)
 from toolkit.plan import make_plan
 
 

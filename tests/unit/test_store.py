@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import ConfigError, EnvironmentFault
-from toolkit.model import Failure, Run
+from toolkit.measured import Failure, Run
 from toolkit.store import FORMAT, Store, dumps, loads, new_run_id
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from toolkit.model import Failure, Finding, Measurement, Run, Severity, Trial
+from toolkit.measured import (
+    Failure,
+    Finding,
+    Measurement,
+    Run,
+    Severity,
+)
+from toolkit.model import Trial
 from toolkit.report.terminal import show
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from toolkit.model import LoadResult, Placement, Severity
+from toolkit.measured import LoadResult, Severity
+from toolkit.model import Placement
 from toolkit.validity import find_faults
 
 MakeLoad = Callable[..., LoadResult]

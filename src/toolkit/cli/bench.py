@@ -13,7 +13,8 @@ from toolkit.cli.options import common, grouped, patterns, running
 
 if TYPE_CHECKING:
     from toolkit.config import Config
-    from toolkit.model import Plan, Run
+    from toolkit.measured import Run
+    from toolkit.model import Plan
 
 _FAILED = 4
 
@@ -89,7 +90,7 @@ def _bench(config: "Config", plan: "Plan") -> int:
     from toolkit.cli.wiring import contracts, messages, output, session
     from toolkit.host import idle_seconds, read_host
     from toolkit.load.engine import LocustEngine
-    from toolkit.model import Measurement, Run
+    from toolkit.measured import Measurement, Run
     from toolkit.progress import Progress
     from toolkit.report.terminal import show
     from toolkit.store import Store, new_run_id, utc_now

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+import cattrs
 
 import toolkit.runtime.confine
 from toolkit.errors import LoadError
 from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
-from toolkit.model import LoadResult, LoadSettings, Placement, Workload
+from toolkit.measured import LoadResult
+from toolkit.model import Phase, Placement, Workload
 from toolkit.ports import LoadWatch, Tick
 from toolkit.runtime.guardian import Guardian, kill_group
 
@@ -23,20 +26,20 @@ _SILENCE_LIMIT = 30.0
 """Locust ticks twice a second; after this long without a word it is taken for dead."""
 
 _LOG_BYTES = 4000
-_Message = TypeVar("_Message", LoadResult, Tick)
+_CONVERTER = cattrs.Converter()
 
 
 class LocustEngine:
     """Runs each trial's load in a fresh Locust process, pinned to the client's CPUs.
 
     Args:
-        settings: Users, warm-up and duration.
+        users: Users that are started; a phase lets as many of them work as it says.
         placement: Names the client's CPUs; with several, Locust makes load with as many processes.
         guardian: Told what to end should this process be killed.
     """
 
-    def __init__(self, settings: LoadSettings, placement: Placement, guardian: Guardian) -> None:
-        self._settings = settings
+    def __init__(self, users: int, placement: Placement, guardian: Guardian) -> None:
+        self._users = users
         self._cpus = placement.client_cpus
         self._guardian = guardian
 
@@ -91,20 +94,18 @@ class LocustEngine:
         arguments = [
             *("--locustfile", str(workload.path)),
             "--headless",
-            *("--users", str(self._settings.users)),
-            *("--spawn-rate", str(self._settings.users)),
+            *("--users", str(self._users)),
+            *("--spawn-rate", str(self._users)),
             "--only-summary",
         ]
         if processes > 1:
             arguments += ["--processes", str(processes)]
-        load = {
-            "warmup": self._settings.warmup,
-            "warmup_requests": self._settings.warmup_requests,
-            "duration": self._settings.duration,
-            "arguments": arguments,
-        }
         ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-        return {**ours, LOAD_VARIABLE: json.dumps(load), EVENTS_VARIABLE: str(events_fd)}
+        return {
+            **ours,
+            LOAD_VARIABLE: json.dumps({"arguments": arguments}),
+            EVENTS_VARIABLE: str(events_fd),
+        }
 
 
 class LocustSession:
@@ -116,21 +117,32 @@ class LocustSession:
         self._log = log
         self._buffer = b""
 
-    def fire(self, url: str, watch: LoadWatch) -> LoadResult:
+    def aim(self, url: str) -> None:
         """See ``ports.LoadSession``."""
         for message in self._messages():
             match message["event"]:
                 case "ready":
                     self._send({"url": url})
+                case "started":
+                    return
+                case unknown:
+                    raise self._failure(f"Locust's process said {unknown!r}")
+        raise self._failure("Locust ended before its users were there")
+
+    def run(self, phase: Phase, watch: LoadWatch) -> LoadResult:
+        """See ``ports.LoadSession``."""
+        self._send({"phase": asdict(phase)})
+        for message in self._messages():
+            match message["event"]:
                 case "opened":
                     watch.window_opened()
                 case "tick":
-                    watch.ticked(_read(Tick, message))
+                    watch.ticked(_CONVERTER.structure(message, Tick))
                 case "closed":
                     watch.window_closed()
-                    self._send({"stop": True})
+                    self._send({"go_on": True})
                 case "result":
-                    return _read(LoadResult, message)
+                    return _CONVERTER.structure(message, LoadResult)
                 case unknown:
                     raise self._failure(f"Locust's process said {unknown!r}")
         raise self._failure("Locust ended without a result")
@@ -165,7 +177,3 @@ class LocustSession:
             log = self._log.read_bytes()[-_LOG_BYTES:].decode("utf-8", "replace").strip()
             return LoadError(message, hint="`locust -f` runs the workload by itself.", log=log)
         return LoadError(message)
-
-
-def _read(kind: type[_Message], message: dict[str, Any]) -> _Message:
-    return kind(**{item.name: message[item.name] for item in fields(kind)})

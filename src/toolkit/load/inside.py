@@ -1,8 +1,8 @@
-"""The Locust process: warm-up, measured window, end. Started by ``engine``; imports Locust.
+"""The Locust process: does phase after phase as the tool says. Started by ``engine``; has Locust.
 
 With one load process everything happens in it. With several (``--processes``) this code runs in
-Locust's master and in its workers: the master conducts, each worker records its own window and
-sends it as counts, which are added up.
+Locust's master and in its workers: the master conducts, each worker makes its share of the load and
+sends what it recorded as counts, which are added up.
 """
 
 import gc
@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import gevent
@@ -20,17 +21,20 @@ from locust import main as locust_main
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
-from toolkit.histogram import LatencyHistogram
+from toolkit.client.pace import Pace
+from toolkit.client.user import course, recorder
+from toolkit.load.foreign import ForeignUsers
+from toolkit.load.gauge import Gauge, merge
 from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
-from toolkit.load.recorder import Recorder
+from toolkit.model import Arrivals, Phase
 
-_TICK = 0.5
+_TICK = 0.25
 _POLL = 0.02
-_WARMUP_LIMIT = 15.0
-"""A server too slow for the requests of the warm-up gets this many seconds more for them."""
+_SETTLE_LIMIT = 15.0
+"""A server too slow for the least number of requests gets this many seconds more for them."""
 
-_STOP_LIMIT = 5.0
-_COLLECT_LIMIT = 10.0
+_GO_ON_LIMIT = 5.0
+_COLLECT_LIMIT = 30.0
 _GC_THRESHOLD = 20_000
 _MESSAGE = "toolkit"
 
@@ -39,7 +43,11 @@ class Crew(Protocol):
     """Those who make the load, seen from the conductor."""
 
     def progress(self) -> tuple[int, int, float | None]:
-        """Requests and errors so far, and the median of the latest latencies."""
+        """Verified answers and errors so far, and the median of the latest latencies."""
+        ...
+
+    def begin(self, phase: Phase) -> None:
+        """Let the load of a phase begin."""
         ...
 
     def open(self) -> None:
@@ -50,33 +58,28 @@ class Crew(Protocol):
         """End it."""
         ...
 
-    def windows(self) -> list[dict[str, Any]]:
-        """Give what each load process recorded."""
+    def results(self) -> list[dict[str, Any]]:
+        """End the load and give what each load process recorded."""
         ...
 
 
 class LocalCrew:
     """This process makes the load itself."""
 
-    def __init__(self, recorder: Recorder, environment: Environment) -> None:
-        self._recorder = recorder
-        self._environment = environment
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self.begin = gauge.begin
+        self.open = gauge.open
+        self.close = gauge.close
 
     def progress(self) -> tuple[int, int, float | None]:
         """See ``Crew``."""
-        return self._recorder.seen, self._recorder.errors_seen, self._recorder.latency()
+        return (*self._gauge.progress(), self._gauge.latest())
 
-    def open(self) -> None:
+    def results(self) -> list[dict[str, Any]]:
         """See ``Crew``."""
-        self._recorder.open()
-
-    def close(self) -> None:
-        """See ``Crew``."""
-        self._recorder.close(self._environment)
-
-    def windows(self) -> list[dict[str, Any]]:
-        """See ``Crew``."""
-        return [self._recorder.close(self._environment)]
+        self._gauge.rest()
+        return [self._gauge.result()]
 
 
 class RemoteCrew:
@@ -85,23 +88,29 @@ class RemoteCrew:
     def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
         self._progress: dict[str, tuple[int, int, float | None]] = {}
-        self._windows: dict[str, dict[str, Any]] = {}
-        self._expected = len(runner.clients)
+        self._results: dict[str, dict[str, Any]] = {}
+        self._workers = list(runner.clients)
         runner.register_message(_MESSAGE, self._on_message)
 
     def _on_message(self, msg: Any, **_: object) -> None:  # noqa: ANN401 - Locust's
         data = msg.data
-        if "window" in data:
-            self._windows[msg.node_id] = data["window"]
+        if "result" in data:
+            self._results[msg.node_id] = data["result"]
         else:
-            self._progress[msg.node_id] = (data["seen"], data["errors"], data["latency"])
+            self._progress[msg.node_id] = (data["answered"], data["failed"], data["latency"])
 
     def progress(self) -> tuple[int, int, float | None]:
         """See ``Crew``; the latency is the worst worker's median."""
         states = list(self._progress.values())
         latencies = [latency for _, _, latency in states if latency is not None]
-        seen, errors = sum(state[0] for state in states), sum(state[1] for state in states)
-        return seen, errors, max(latencies, default=None)
+        answered, failed = sum(state[0] for state in states), sum(state[1] for state in states)
+        return answered, failed, max(latencies, default=None)
+
+    def begin(self, phase: Phase) -> None:
+        """See ``Crew``."""
+        self._results.clear()
+        for worker, share in zip(self._workers, shares(phase, len(self._workers)), strict=True):
+            self._runner.send_message(_MESSAGE, {"do": "begin", "phase": asdict(share)}, worker)
 
     def open(self) -> None:
         """See ``Crew``."""
@@ -111,28 +120,43 @@ class RemoteCrew:
         """See ``Crew``."""
         self._runner.send_message(_MESSAGE, {"do": "close"})
 
-    def windows(self) -> list[dict[str, Any]]:
+    def results(self) -> list[dict[str, Any]]:
         """See ``Crew``.
 
         Raises:
             RuntimeError: A worker did not send what it recorded.
         """
+        self._runner.send_message(_MESSAGE, {"do": "rest"})
         deadline = time.monotonic() + _COLLECT_LIMIT
-        while len(self._windows) < self._expected:
+        while len(self._results) < len(self._workers):
             if time.monotonic() > deadline:
                 raise RuntimeError(
-                    f"{self._expected - len(self._windows)} of {self._expected} load processes "
-                    "did not send their counts"
+                    f"{len(self._workers) - len(self._results)} of {len(self._workers)} load "
+                    "processes did not send their counts"
                 )
             gevent.sleep(_POLL)
-        return list(self._windows.values())
+        return list(self._results.values())
+
+
+def shares(phase: Phase, workers: int) -> Iterator[Phase]:
+    """Divide a phase among load processes.
+
+    Independent Poisson arrivals of a part of the rate each make Poisson arrivals of the whole rate,
+    so nobody needs a common clock; constant ones are even within each process only.
+    """
+    for number in range(workers):
+        yield replace(
+            phase,
+            users=phase.users // workers + (number < phase.users % workers),
+            rate=None if phase.rate is None else phase.rate / workers,
+            seed=phase.seed + 1_000_003 * number,
+        )
 
 
 class Conductor:
-    """Leads through a trial and tells the tool about it."""
+    """Leads through the phases and tells the tool about them."""
 
-    def __init__(self, settings: dict[str, Any], events_fd: int) -> None:
-        self._settings = settings
+    def __init__(self, events_fd: int) -> None:
         self._fd = events_fd
 
     def tell(self, event: str, **fields: object) -> None:
@@ -140,112 +164,101 @@ class Conductor:
         os.write(self._fd, encode({"event": event, **fields}))
 
     def conduct(self, runner: Runner, crew: Crew) -> None:
-        """Warm up, measure, report, end Locust; runs in a greenlet of its own."""
+        """Do what the tool says until it says no more; runs in a greenlet of its own."""
+        self.tell("started")
         try:
-            self._warm_up(crew)
-            crew.open()
-            self.tell("opened")
-            self._ticking(crew, "measuring", self._settings["duration"])
-            crew.close()
-            self.tell("closed")
-            self._wait_for_stop()
-            windows = crew.windows()
+            while (message := self._hear(None)) is not None:
+                self._run(phase_of(message["phase"]), crew)
         except (RuntimeError, OSError) as error:
             print(f"toolkit: {error}", file=sys.stderr)  # noqa: T201 - the tool quotes this log
-            windows = []
-        if windows:
-            self.tell("result", **merge(windows))
         runner.quit()
 
-    def _warm_up(self, crew: Crew) -> None:
-        began = time.monotonic()
-        self._ticking(crew, "warm-up", self._settings["warmup"])
+    def _run(self, phase: Phase, crew: Crew) -> None:
+        crew.begin(phase)
+        began, before = time.monotonic(), sum(crew.progress()[:2])
+        self._ticking(crew, "settling", phase.settle)
         while (
-            crew.progress()[0] < self._settings["warmup_requests"]
-            and time.monotonic() - began < self._settings["warmup"] + _WARMUP_LIMIT
+            sum(crew.progress()[:2]) - before < phase.least
+            and time.monotonic() - began < phase.settle + _SETTLE_LIMIT
         ):
-            self._ticking(crew, "warm-up", _POLL)
+            self._ticking(crew, "settling", _POLL)
+        crew.open()
+        self.tell("opened")
+        self._ticking(crew, "measuring", phase.duration)
+        crew.close()
+        self.tell("closed")
+        self._hear(_GO_ON_LIMIT)
+        self.tell("result", **merge(crew.results()))
 
     def _ticking(self, crew: Crew, phase: str, seconds: float) -> None:
-        """Let the load run for a time and say twice a second how it goes."""
+        """Let the load run for a time and say several times a second how it goes."""
         end = time.monotonic() + seconds
         before, at = crew.progress()[0], time.monotonic()
         while (left := end - time.monotonic()) > 0:
             gevent.sleep(min(_TICK, left))
-            seen, errors, latency = crew.progress()
+            answered, failed, latency = crew.progress()
             now = time.monotonic()
             if now - at >= _TICK / 2:
-                rate = (seen - before) / (now - at)
-                self.tell("tick", phase=phase, throughput=rate, latency=latency, errors=errors)
-                before, at = seen, now
+                rate = (answered - before) / (now - at)
+                self.tell("tick", phase=phase, throughput=rate, latency=latency, errors=failed)
+                before, at = answered, now
 
-    def _wait_for_stop(self) -> None:
-        gevent.select.select([sys.stdin.fileno()], [], [], _STOP_LIMIT)
-
-
-def merge(windows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up the windows of several load processes, each with a clock of its own.
-
-    The rate is the sum of the processes' rates; counts are scaled to one duration by none: the
-    mean duration is reported, from which theirs differ by the delay of a message.
-    """
-    errors: Counter[str] = Counter()
-    for window in windows:
-        errors.update(window["errors"])
-    connections = [window["connections"] for window in windows]
-    requests = sum(window["requests"] for window in windows)
-    rate = sum(window["requests"] / window["duration"] for window in windows)
-    longest = max(window["duration"] for window in windows)
-    return {
-        "duration": requests / rate if rate else longest,
-        "requests": requests,
-        "errors": dict(errors),
-        "latency": LatencyHistogram.merged(window["latency"] for window in windows).encode(),
-        "connections": None if None in connections else sum(connections),
-        "client_cpu": max(window["client_cpu"] for window in windows),
-        "seen": sum(window["seen"] for window in windows),
-        "locust_seen": sum(window["locust_seen"] for window in windows),
-        "client": windows[0]["client"],
-    }
+    def _hear(self, seconds: float | None) -> dict[str, Any] | None:
+        """Wait for the tool's next message; None if it says nothing in time, or no more."""
+        ready, _, _ = gevent.select.select([sys.stdin.fileno()], [], [], seconds)
+        line = sys.stdin.buffer.readline() if ready else b""
+        return decode(line) if line else None
 
 
-def _lead(environment: Environment, conductor: Conductor, recorder: Recorder) -> None:
+def phase_of(fields: dict[str, Any]) -> Phase:
+    """Read a phase from a message."""
+    return Phase(**{**fields, "arrivals": Arrivals(fields["arrivals"])})
+
+
+def _lead(environment: Environment, conductor: Conductor, foreign: ForeignUsers) -> None:
     """Start conducting when all users run; in workers, do as the master says."""
     runner = environment.runner
+    foreign.listen(environment.user_classes)
+    pace = course.pace
+    assert pace is not None  # noqa: S101 - main() sets it
+    gauge = Gauge(environment, recorder, pace, foreign)
     if isinstance(runner, WorkerRunner):
-        _follow(environment, runner, recorder)
+        _follow(environment, runner, gauge)
         return
 
     def start(**_: object) -> None:
-        crew: Crew
-        if isinstance(runner, MasterRunner):
-            crew = RemoteCrew(runner)
-        else:
-            crew = LocalCrew(recorder, environment)
+        crew: Crew = RemoteCrew(runner) if isinstance(runner, MasterRunner) else LocalCrew(gauge)
         gevent.spawn(conductor.conduct, runner, crew)
 
     environment.events.spawning_complete.add_listener(start)
 
 
-def _follow(environment: Environment, runner: WorkerRunner, recorder: Recorder) -> None:
+def _follow(environment: Environment, runner: WorkerRunner, gauge: Gauge) -> None:
     def shipped(data: dict[str, Any], **_: object) -> None:
         # after Locust's own listener, which starts its count anew with each report to the master
-        recorder.locust_shipped += data["stats_total"]["num_requests"]
+        gauge.shipped += data["stats_total"]["num_requests"]
+
+    def rest() -> None:
+        gauge.rest()
+        runner.send_message(_MESSAGE, {"result": gauge.result()})
 
     def on_message(msg: Any, **_: object) -> None:  # noqa: ANN401 - Locust's
-        if msg.data["do"] == "open":
-            recorder.open()
-        else:
-            runner.send_message(_MESSAGE, {"window": recorder.close(environment)})
+        match msg.data["do"]:
+            case "begin":
+                gauge.begin(phase_of(msg.data["phase"]))
+            case "open":
+                gauge.open()
+            case "close":
+                gauge.close()
+            case "rest":
+                # in a greenlet of its own: what waits here must not hold up Locust's messages
+                gevent.spawn(rest)
 
     def report() -> None:
         while True:
             gevent.sleep(_TICK / 2)
-            state = {
-                "seen": recorder.seen,
-                "errors": recorder.errors_seen,
-                "latency": recorder.latency(),
-            }
+            answered, failed = gauge.progress()
+            state = {"answered": answered, "failed": failed, "latency": gauge.latest()}
             runner.send_message(_MESSAGE, state)
 
     environment.events.report_to_master.add_listener(shipped)
@@ -256,11 +269,12 @@ def _follow(environment: Environment, runner: WorkerRunner, recorder: Recorder) 
 def main() -> None:
     """Import everything, wait for the URL, then become Locust."""
     settings = json.loads(os.environ[LOAD_VARIABLE])
-    conductor = Conductor(settings, int(os.environ[EVENTS_VARIABLE]))
-    recorder = Recorder()
+    conductor = Conductor(int(os.environ[EVENTS_VARIABLE]))
+    course.pace = Pace(recorder)
+    foreign = ForeignUsers(recorder)
 
     def lead(environment: Environment, **_: object) -> None:
-        _lead(environment, conductor, recorder)
+        _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)
     # what was imported stays; collecting it again and again costs the client's core time

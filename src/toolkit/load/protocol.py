@@ -1,20 +1,22 @@
 """What the tool and its Locust process say to each other: JSON lines over two pipes.
 
-The tool sends ``{"url": ...}`` once the server is up, and ``{"stop": true}`` after it has read the
-server's use at the end of the window. Locust's process sends, each under the key ``event``:
+The tool sends ``{"url": ...}`` once the server is up, ``{"phase": ...}`` (the fields of
+``model.Phase``) for each stretch of load, and ``{"go_on": true}`` after it has read the server's
+use at the end of a window. Locust's process sends, each under the key ``event``:
 
 ready      imports are done, a URL may come
+started    all users are there, a phase may come
 opened     the measured window begins
-tick       twice a second: phase, throughput, latency (or null), errors
-closed     the measured window ends; the load goes on until the tool says stop
-result     the fields of ``model.LoadResult``
+tick       several times a second: phase, throughput, latency (or null), errors
+closed     the measured window ends; the load goes on until the tool says so
+result     the fields of ``measured.LoadResult``; the next phase may come
 """
 
 import json
 from typing import Any
 
 LOAD_VARIABLE = "TOOLKIT_LOAD"
-"""Holds the load settings and the file descriptors, as JSON."""
+"""Holds Locust's arguments, as JSON."""
 
 EVENTS_VARIABLE = "TOOLKIT_EVENTS_FD"
 

@@ -5,7 +5,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.model import Knobs, Placement, Plan, RuntimeFacts
+from toolkit.measured import RuntimeFacts
+from toolkit.model import Knobs, Placement, Plan
 from toolkit.progress import describe
 from toolkit.runtime.settings import argv_of, environment_of
 

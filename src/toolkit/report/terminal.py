@@ -14,7 +14,12 @@ from rich.text import Text
 
 from toolkit.compare import Row, missing_rounds, tables
 from toolkit.compare import Table as Comparison
-from toolkit.model import Failure, Finding, Run, Severity
+from toolkit.measured import (
+    Failure,
+    Finding,
+    Run,
+    Severity,
+)
 from toolkit.stats import Ratio
 from toolkit.units import counted, format_bytes, format_duration, format_latency, format_rate
 

@@ -5,12 +5,14 @@ a window of two. Both versions of control groups are read:
 https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/{cpuacct,memory}.html beside it.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.model import Usage
+from toolkit.measured import Usage
+from toolkit.runtime.proctree import read_tree
 
 _MOUNT = Path("/sys/fs/cgroup")
 _PROC = Path("/proc")
@@ -18,32 +20,81 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Cgroup:
-    """Files of one control group.
+    """Folders of one control group, by controller; the same one thrice in version 2.
 
     Attributes:
-        cpu: ``cpu.stat`` (version 2) or ``cpuacct.usage`` (version 1).
-        memory: ``memory.current`` or ``memory.usage_in_bytes``, with ``memory.stat`` beside it.
+        version: 1 or 2.
+        account: With ``cpu.stat`` (version 2) or ``cpuacct.usage_user`` and ``_sys`` (version 1).
+        quota: With ``cpu.stat``; None where that is not shown.
+        memory: With ``memory.current`` or ``memory.usage_in_bytes``.
     """
 
-    cpu: Path
+    version: int
+    account: Path
+    quota: Path | None
     memory: Path
 
     def usage(self) -> Usage:
-        """Read CPU time, and memory without the page cache that can be given up at once.
+        """Read what its processes use; memory without the page cache that can be given up at once.
 
         Raises:
             OSError: The group has gone, with its container.
         """
         at = time.monotonic()
-        cpu = self.cpu.read_text()
-        if self.cpu.name == "cpu.stat":
-            seconds = int(_members(cpu)["usage_usec"]) / 1e6
-        else:
-            seconds = int(cpu) / 1e9
-        detail = _members((self.memory.parent / "memory.stat").read_text())
-        cache = detail.get("total_inactive_file", detail["inactive_file"])
-        charged = int(self.memory.read_text())
-        return Usage(at=at, cpu=seconds, memory=max(charged - int(cache), 0))
+        user, system = self._cpu()
+        detail = _members((self.memory / "memory.stat").read_text())
+        cache = int(detail.get("total_inactive_file", detail["inactive_file"]))
+        tree = read_tree(map(int, (self.memory / "cgroup.procs").read_text().split()))
+        return Usage(
+            at=at,
+            cpu_user=user,
+            cpu_system=system,
+            memory=max(int((self.memory / self._name_of_memory).read_text()) - cache, 0),
+            throttled=self._throttled(),
+            oom_kills=self._oom_kills(),
+            processes=None if tree is None else tree.processes,
+            threads=None if tree is None else tree.threads,
+            open_files=None if tree is None else tree.open_files,
+            switches=None if tree is None else tree.switches,
+            swapped=self._swapped(detail),
+        )
+
+    @property
+    def _name_of_memory(self) -> str:
+        return "memory.current" if self.version == 2 else "memory.usage_in_bytes"
+
+    def _cpu(self) -> tuple[float, float]:
+        if self.version == 2:
+            stat = _members((self.account / "cpu.stat").read_text())
+            return int(stat["user_usec"]) / 1e6, int(stat["system_usec"]) / 1e6
+        user, system = (
+            int((self.account / f"cpuacct.usage_{kind}").read_text()) / 1e9
+            for kind in ("user", "sys")
+        )
+        return user, system
+
+    def _throttled(self) -> float | None:
+        if self.quota is None:
+            return None
+        stat = _members((self.quota / "cpu.stat").read_text())
+        if self.version == 2:
+            return int(stat.get("throttled_usec", 0)) / 1e6
+        return int(stat.get("throttled_time", 0)) / 1e9
+
+    def _oom_kills(self) -> int | None:
+        file = "memory.events" if self.version == 2 else "memory.oom_control"
+        with contextlib.suppress(OSError):
+            kills = _members((self.memory / file).read_text()).get("oom_kill")
+            return None if kills is None else int(kills)
+        return None
+
+    def _swapped(self, detail: dict[str, str]) -> int | None:
+        if self.version == 2:
+            with contextlib.suppress(OSError):
+                return int((self.memory / "memory.swap.current").read_text())
+            return None
+        swapped = detail.get("total_swap", detail.get("swap"))
+        return None if swapped is None else int(swapped)
 
 
 def find(pid: int, container: str, *, proc: Path = _PROC, mount: Path = _MOUNT) -> Cgroup | None:
@@ -65,26 +116,28 @@ def find(pid: int, container: str, *, proc: Path = _PROC, mount: Path = _MOUNT) 
         return None
     # HIERARCHY:CONTROLLERS:PATH; version 2 has one line, without controllers
     paths = {names: path.lstrip("/") for _, names, path in (line.split(":", 2) for line in lines)}
-    files = {}
-    for controller, candidates in _candidates().items():
-        for names, path in paths.items():
-            if container not in path or (names and controller not in names.split(",")):
+    folders: dict[str, Path] = {}
+    version = 1
+    for names, path in paths.items():
+        if container not in path:
+            continue
+        for controller, file in _FILES[1 if names else 2].items():
+            if names and controller not in names.split(","):
                 continue
             folder = mount / (controller if names else "") / path
-            found = next((folder / name for name in candidates if (folder / name).is_file()), None)
-            if found is not None:
-                files[controller] = found
-    if len(files) < len(_candidates()):
+            if controller not in folders and (folder / file).is_file():
+                folders[controller] = folder
+                version = 1 if names else 2
+    if not {"cpuacct", "memory"} <= folders.keys():
         return None
-    return Cgroup(cpu=files["cpuacct"], memory=files["memory"])
+    return Cgroup(version, folders["cpuacct"], folders.get("cpu"), folders["memory"])
 
 
-def _candidates() -> dict[str, tuple[str, ...]]:
-    """File names by the controller of version 1 that has them, those of version 2 first."""
-    return {
-        "cpuacct": ("cpu.stat", "cpuacct.usage"),
-        "memory": ("memory.current", "memory.usage_in_bytes"),
-    }
+_FILES = {
+    1: {"cpuacct": "cpuacct.usage_user", "cpu": "cpu.stat", "memory": "memory.usage_in_bytes"},
+    2: {"cpuacct": "cpu.stat", "cpu": "cpu.stat", "memory": "memory.current"},
+}
+"""By version, controller and the file that shows that a folder is its."""
 
 
 def _members(text: str) -> dict[str, str]:

@@ -14,7 +14,8 @@ import toolkit.runtime.probe
 from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
 from toolkit.errors import EnvironmentFault
-from toolkit.model import Knobs, Placement, RuntimeFacts, Stack, StackFacts, Usage
+from toolkit.measured import RuntimeFacts, StackFacts, Usage
+from toolkit.model import Knobs, Placement, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
 from toolkit.runtime.engine import Container, ContainerSpec, Engine
@@ -28,6 +29,7 @@ DEBIAN_BASE = "toolkit-base:trixie-python3.13"
 _INPUTS_LABEL = "toolkit.inputs"
 _CONTAINER_PORT = 8000
 _START_TIMEOUT = 30.0
+_STOP_PATIENCE = 5
 
 
 class DockerService:
@@ -41,6 +43,10 @@ class DockerService:
     def usage(self) -> Usage:
         """See ``ports.Service``."""
         return self._container.usage()
+
+    def stop(self) -> float | None:
+        """See ``ports.Service``."""
+        return self._container.stop(_STOP_PATIENCE)
 
     def death(self) -> str | None:
         """See ``ports.Service``."""

@@ -19,7 +19,7 @@ from docker.types import LogConfig
 
 import docker
 from toolkit.errors import EnvironmentFault, StackError
-from toolkit.model import Usage
+from toolkit.measured import Usage
 from toolkit.runtime.cgroup import Cgroup, find
 
 RUN_LABEL = "toolkit.run"
@@ -118,9 +118,12 @@ class Container:
             raise StackError("the container does not run any more", log=self.log_tail())
         detail = memory.get("stats", {})
         cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+        cpu = stats["cpu_stats"]["cpu_usage"]
         return Usage(
             at=at,
-            cpu=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+            cpu_user=cpu["usage_in_usermode"] / 1e9,
+            cpu_system=cpu["usage_in_kernelmode"] / 1e9,
+            throttled=stats["cpu_stats"].get("throttling_data", {}).get("throttled_time", 0) / 1e9,
             memory=max(memory["usage"] - cache, 0),
         )
 
@@ -147,6 +150,19 @@ class Container:
         with contextlib.suppress(StackError, EnvironmentFault), _translated("reading a log"):
             return bytes(self._sdk.logs(tail=_LOG_LINES)).decode("utf-8", "replace").rstrip()
         return ""
+
+    def stop(self, patience: int) -> float | None:
+        """Have it end by SIGTERM; give the seconds that took, None if it was killed after all.
+
+        Raises:
+            StackError: It was removed.
+            EnvironmentFault: The engine is gone.
+        """
+        began = time.monotonic()
+        with _translated("stopping a container"):
+            self._sdk.stop(timeout=patience)
+        seconds = time.monotonic() - began
+        return seconds if seconds < patience else None
 
     def look_up_cgroup(self) -> None:
         """Find the files of its cgroup, so that reading its use takes no time.

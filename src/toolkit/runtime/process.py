@@ -17,14 +17,17 @@ import toolkit.runtime.probe
 import toolkit.serve
 from toolkit.config import ImageConfig
 from toolkit.errors import StackError
-from toolkit.model import Knobs, Placement, RuntimeFacts, Stack, StackFacts, Usage
+from toolkit.measured import RuntimeFacts, StackFacts, Usage
+from toolkit.model import Knobs, Placement, Stack
 from toolkit.ports import Observer
 from toolkit.runtime.environments import ensure_environment
 from toolkit.runtime.guardian import Guardian, kill_group
+from toolkit.runtime.proctree import read_tree
 from toolkit.runtime.ready import free_port, wait_until_ready
 from toolkit.runtime.settings import argv_of, environment_of
 
 _START_TIMEOUT = 30.0
+_STOP_PATIENCE = 5.0
 _LOG_BYTES = 4000
 _HAS_PSS = _HAS_DATA_LIMIT = sys.platform == "linux"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
@@ -45,20 +48,41 @@ class ProcessService:
     def usage(self) -> Usage:
         """See ``ports.Service``; CPU time is exact to 10 ms per process, memory is PSS."""
         at = time.monotonic()
-        cpu, memory = 0.0, 0
+        user = system = 0.0
+        memory = 0
         try:
             root = psutil.Process(self._process.pid)
-            tree = [root, *root.children(recursive=True)]
+            members = [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess:
             raise StackError("the server does not run any more", log=self.log_tail()) from None
-        for process in tree:
+        for process in members:
             with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
                 times = process.cpu_times()
-                cpu += times.user + times.system
-                # those of its children that have ended and been waited for
-                cpu += times.children_user + times.children_system
+                # and those of its children that have ended and been waited for
+                user += times.user + times.children_user
+                system += times.system + times.children_system
                 memory += _memory_of(process)
-        return Usage(at=at, cpu=cpu, memory=memory)
+        tree = read_tree(process.pid for process in members)
+        return Usage(
+            at=at,
+            cpu_user=user,
+            cpu_system=system,
+            memory=memory,
+            processes=None if tree is None else tree.processes,
+            threads=None if tree is None else tree.threads,
+            open_files=None if tree is None else tree.open_files,
+            switches=None if tree is None else tree.switches,
+        )
+
+    def stop(self) -> float | None:
+        """See ``ports.Service``."""
+        began = time.monotonic()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=_STOP_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None
+        return time.monotonic() - began
 
     def death(self) -> str | None:
         """See ``ports.Service``."""

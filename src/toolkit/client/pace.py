@@ -1,0 +1,242 @@
+"""When a user may begin its next task: at once (closed loop), at given times (open loop), or never.
+
+Bare Locust has the first. The toolkit's phases switch between them while the users stay.
+"""
+
+import ctypes
+import ctypes.util
+import os
+import random
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, Protocol
+
+from gevent import get_hub
+
+from toolkit.client.recorder import Recorder, Window
+
+_READ = 1
+
+
+class Turn(Protocol):
+    """A user that wants to begin its next task."""
+
+    def go(self, due: float | None, window: Window | None) -> None:
+        """Begin now.
+
+        Args:
+            due: Open loop: when it was meant to, by ``perf_counter``.
+            window: Open loop: where it counts, whenever the answer comes.
+        """
+        ...
+
+
+def arrivals(rate: float, seed: int, *, poisson: bool) -> Iterator[float]:
+    """Give the intended starts of an open loop, seconds from its begin, for ever.
+
+    Args:
+        rate: Mean number per second.
+        seed: Of the random ones; the same gives the same.
+        poisson: Independent of each other (exponential gaps) or at equal distances.
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret, and it must be repeatable
+    at = 0.0
+    while True:
+        at += chance.expovariate(rate) if poisson else 1 / rate
+        yield at
+
+
+class Pace:
+    """Lets the users of a process begin; one for all of them.
+
+    Attributes:
+        offered: Open loop: starts that have come so far ...
+        late: ... and those of them that found every user busy.
+        lags: Open loop: seconds by which those were late that found one free.
+        running: Users that have begun a task and not ended it.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._free: deque[Turn] = deque()
+        self._waiting: deque[tuple[float, Window]] = deque()
+        self._closed: int | None = None
+        self.running = 0
+        self._starts: Iterator[float] | None = None
+        self._base = self._due = 0.0
+        self._alarm: _Alarm | None = None
+        self.offered = self.late = 0
+        self.lags: list[float] = []
+
+    @property
+    def steady(self) -> bool:
+        """Whether a user whose task has ended may begin the next at once."""
+        return self._closed is not None and self.running <= self._closed
+
+    @property
+    def backlog(self) -> int:
+        """Starts whose time has come and that nobody was free for."""
+        return len(self._waiting)
+
+    def ask(self, turn: Turn) -> None:
+        """Take a user that wants to begin; its ``go`` is called now or later."""
+        if self._waiting:
+            due, window = self._waiting.popleft()
+            self.running += 1
+            turn.go(due, window)
+        elif self._closed is not None and self.running < self._closed:
+            self.running += 1
+            turn.go(None, None)
+        else:
+            self._free.append(turn)
+
+    def ended(self) -> None:
+        """Take that the task of a user has ended."""
+        self.running -= 1
+
+    def leave(self, turn: Turn) -> None:
+        """Forget a user that goes."""
+        if turn in self._free:
+            self._free.remove(turn)
+
+    def pause(self) -> None:
+        """Let nobody begin any more; what was due is dropped."""
+        self.stop_arrivals()
+        self._waiting.clear()
+
+    def stop_arrivals(self) -> None:
+        """Let no new start come; those that wait for a free user still do."""
+        self._closed, self._starts = None, None
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+
+    def close_loop(self, users: int) -> None:
+        """Let so many users go round and round."""
+        self.pause()
+        self._closed = users
+        while self._free and self.running < users:
+            self.running += 1
+            self._free.popleft().go(None, None)
+
+    def open_loop(self, starts: Iterator[float]) -> None:
+        """Let users begin at given times from now; what is due already stays due."""
+        self._closed = None
+        self._starts = starts
+        self._base = perf_counter()
+        self._due = self._base + next(starts)
+        if self._alarm is None:
+            self._alarm = _Alarm(self._ring)
+        self._alarm.set(self._due)
+
+    def _ring(self) -> None:
+        """Let everybody begin whose time has come."""
+        now = perf_counter()
+        starts, free, window = self._starts, self._free, self._recorder.window
+        if starts is None or self._alarm is None:
+            return
+        due = self._due
+        while due <= now:
+            self.offered += 1
+            if free:
+                self.lags.append(now - due)
+                self.running += 1
+                free.popleft().go(due, window)
+                now = perf_counter()
+            else:
+                self.late += 1
+                self._waiting.append((due, window))
+            due = self._base + next(starts)
+        self._due = due
+        self._alarm.set(due)
+
+
+class _Alarm:
+    """Calls back at a time, to some ten microseconds.
+
+    The loop's own timers go by whole milliseconds, which is more than many servers take to answer.
+    Where Linux's timerfd is to be had it is used, as wrk2 does not and therefore measures up to a
+    millisecond too much.
+    """
+
+    def __init__(self, ring: Any) -> None:  # noqa: ANN401
+        self._ring = ring
+        self._loop = get_hub().loop
+        self._fd = _timerfd.create() if _timerfd is not None else -1
+        if self._fd >= 0:
+            self._io: Any = self._loop.io(self._fd, _READ)
+            self._io.start(self._on_time)
+        else:
+            self._io = self._loop.timer(0.0)
+
+    def set(self, at: float) -> None:
+        """Ring at a time of ``perf_counter``, at once if it is over."""
+        left = at - perf_counter()
+        if self._fd >= 0 and _timerfd is not None:
+            _timerfd.set(self._fd, max(left, 1e-9))
+        else:
+            self._io.stop()
+            self._io.close()
+            self._io = self._loop.timer(max(left, 0.0))
+            self._io.start(self._ring)
+
+    def _on_time(self) -> None:
+        try:
+            os.read(self._fd, 8)
+        except BlockingIOError:
+            return
+        self._ring()
+
+    def close(self) -> None:
+        """Never ring again."""
+        self._io.stop()
+        self._io.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+class _Setting(ctypes.Structure):
+    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+
+
+class _Timerfd:
+    """Linux's timerfd_create(2); Python has it itself from 3.13 on."""
+
+    _NONBLOCK_CLOEXEC = os.O_NONBLOCK | os.O_CLOEXEC
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._create = library.timerfd_create
+        self._settime = library.timerfd_settime
+        self._setting = _Setting()
+        self._pointer = ctypes.byref(self._setting)
+
+    def create(self) -> int:
+        """Make one on the monotonic clock; -1 where the kernel refuses."""
+        return int(self._create(time.CLOCK_MONOTONIC, self._NONBLOCK_CLOEXEC))
+
+    def set(self, fd: int, seconds: float) -> None:
+        """Let it become readable after so long."""
+        whole = int(seconds)
+        self._setting.value.seconds = whole
+        self._setting.value.nanoseconds = max(int((seconds - whole) * 1e9), 1)
+        self._settime(fd, 0, self._pointer, None)
+
+
+def _find_timerfd() -> _Timerfd | None:
+    if sys.platform != "linux":
+        return None
+    try:
+        return _Timerfd(ctypes.CDLL(None, use_errno=True))
+    except (OSError, AttributeError):
+        return None
+
+
+_timerfd = _find_timerfd()

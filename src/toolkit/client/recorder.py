@@ -1,0 +1,200 @@
+"""Counts what comes back, by method and name, in windows; hands the counts to Locust once a second.
+
+Locust's own way of counting costs a request more than the rest of the client together, and it
+rounds latencies to milliseconds. So a request costs one count in a dictionary here, and everything
+else is done with the sums: what Locust shows in its web UI, CSV files and on the master is fed
+from them. Only where somebody besides Locust listens to ``events.request`` does every request fire
+it.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import gevent
+from locust import events
+from locust.env import Environment
+from locust.stats import RequestStats, bucket_response_time
+
+Key = tuple[str, str]
+FLUSH_EVERY = 1.0
+_BATCH = 500
+"""Distinct latencies that are handed over before the load gets its turn again."""
+
+
+class Series:
+    """Counts of one kind of request. Keys of ``fresh`` and ``service`` are microseconds."""
+
+    __slots__ = ("errors", "fresh", "length", "new_errors", "service", "total")
+
+    def __init__(self) -> None:
+        self.fresh: dict[int, int] = defaultdict(int)
+        self.service: dict[int, int] = defaultdict(int)
+        self.total: Counter[int] = Counter()
+        self.length = 0
+        self.new_errors: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+
+
+class Window(dict[Key, Series]):
+    """What belongs to one stretch of time, by method and name."""
+
+    def __missing__(self, key: Key) -> Series:
+        series = self[key] = Series()
+        return series
+
+
+class Recorder:
+    """Where all users of a process count.
+
+    Attributes:
+        window: Takes what comes now.
+        answered: Verified answers so far ...
+        failed: ... and failed or wrong ones.
+        begun: Requests begun so far.
+        listened: Whether somebody besides Locust wants every request.
+    """
+
+    def __init__(self) -> None:
+        self.window = Window()
+        self.answered = self.failed = self.begun = 0
+        self.listened = False
+        self.firing = False
+        self._others: list[Window] = []
+        self._environment: Environment | None = None
+
+    def attach(self, environment: Environment) -> None:
+        """Begin to feed an environment's statistics, once; a later call changes nothing."""
+        if self._environment is not environment:
+            self._environment = environment
+            self.listened = any(_others(environment))
+            environment.events.test_stopping.add_listener(lambda **_: self.flush())
+            # what is not flushed when a worker reports would be missing from its last report
+            environment.events.report_to_master._handlers.insert(0, lambda **_: self.flush())  # noqa: SLF001
+            environment.events.quitting.add_listener(lambda **_: self.flush())
+            gevent.spawn(self._flush_now_and_then)
+
+    def turn(self) -> Window:
+        """Begin a new window; give the one that ends, which those under way may still add to."""
+        ended, self.window = self.window, Window()
+        self._others.append(ended)
+        return ended
+
+    def record(self, window: Window, key: Key, seconds: float, service: float | None) -> None:
+        """Count a verified answer that Locust has counted itself."""
+        series = window[key]
+        series.total[int(seconds * 1e6)] += 1
+        if service is not None:
+            series.service[int(service * 1e6)] += 1
+        self.answered += 1
+
+    def fire(self, user: Any, key: Key, seconds: float, length: int, error: str | None) -> None:  # noqa: ANN401
+        """Tell everybody who listens, Locust included, of one request."""
+        self.firing = True
+        try:
+            events.request.fire(
+                request_type=key[0],
+                name=key[1],
+                response_time=seconds * 1e3,
+                response_length=length,
+                exception=None if error is None else RequestError(error),
+                context=user.context(),
+            )
+        finally:
+            self.firing = False
+
+    def flush(self) -> None:
+        """Hand over all counts at once."""
+        for _ in self._flush():
+            pass
+
+    def _flush_now_and_then(self) -> None:
+        while True:
+            gevent.sleep(FLUSH_EVERY)
+            for _ in self._flush():
+                gevent.sleep(0)
+            if self._environment is not None:
+                self.listened = any(_others(self._environment))
+
+    def _flush(self) -> Iterator[None]:
+        """Hand over in parts, each consistent in itself: a long one must not hold up the load."""
+        self._others = [window for window in self._others if _has_news(window)]
+        for window in (*self._others, self.window):
+            for key, series in tuple(window.items()):
+                fresh, series.fresh = series.fresh, defaultdict(int)
+                new_errors, series.new_errors = series.new_errors, Counter()
+                length, series.length = series.length, 0
+                series.errors += new_errors
+                if self._environment is not None and not self.listened:
+                    _log(self._environment.stats, key, Counter(), new_errors, length)
+                values = sorted(fresh.items())
+                for start in range(0, len(values), _BATCH):
+                    part = Counter(dict(values[start : start + _BATCH]))
+                    series.total += part
+                    if self._environment is not None and not self.listened:
+                        _log(self._environment.stats, key, part, Counter(), 0)
+                    yield
+
+
+class RequestError(Exception):
+    """What listeners get as the exception of a failed or wrong answer."""
+
+
+def _has_news(window: Window) -> bool:
+    return any(series.fresh or series.new_errors for series in window.values())
+
+
+def _others(environment: Environment) -> Iterator[Any]:
+    """Give who listens to requests besides Locust's runner and the toolkit."""
+    for handler in environment.events.request._handlers:  # noqa: SLF001 - there is no other way to know
+        if not str(handler.__module__).startswith(("locust.runners", "toolkit.")):
+            yield handler
+
+
+def _log(
+    stats: RequestStats, key: Key, counts: Counter[int], errors: Counter[str], length: int
+) -> None:
+    """Add many requests to Locust's statistics as if they had been logged one by one."""
+    method, name = key
+    failed = errors.total()
+    requests = counts.total() + failed
+    now = time.time()
+    second = int(now)
+    for entry in (stats.total, stats.entries[(name, method)]):
+        last = entry.last_request_timestamp
+        if entry.use_response_times_cache and last and second > int(last):
+            entry._cache_response_times(second - 1)  # noqa: SLF001 - as Locust's own log() does
+        entry.num_requests += requests
+        entry.total_content_length += length
+        if requests:
+            entry.num_reqs_per_sec[second] += requests
+            entry.last_request_timestamp = now
+        if failed:
+            entry.num_none_requests += failed
+            entry.num_failures += failed
+            entry.num_fail_per_sec[second] += failed
+        if counts:
+            least, most = min(counts) / 1e3, max(counts) / 1e3
+            known = entry.min_response_time
+            entry.min_response_time = least if known is None else min(known, least)  # type: ignore[assignment]
+            entry.max_response_time = max(entry.max_response_time, most)  # type: ignore[assignment]
+        for microseconds, count in counts.items():
+            entry.total_response_time += count * microseconds / 1e3  # type: ignore[assignment]
+            entry.response_times[bucket_response_time(microseconds / 1e3)] += count  # type: ignore[arg-type]
+    for reason, count in errors.items():
+        error = stats.errors.get(_error_key(method, name, reason))
+        if error is None:
+            stats.log_error(method, name, reason)
+            for entry in (stats.total, stats.entries[(name, method)]):
+                entry.num_failures -= 1
+                entry.num_fail_per_sec[second] -= 1
+            error = stats.errors[_error_key(method, name, reason)]
+            count -= 1  # noqa: PLW2901 - log_error counted one
+        error.occurrences += count
+
+
+def _error_key(method: str, name: str, reason: str) -> str:
+    from locust.stats import StatsError  # noqa: PLC0415 - beside its only use
+
+    return StatsError.create_key(method, name, reason)

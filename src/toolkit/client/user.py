@@ -1,0 +1,429 @@
+"""``SocketUser``: a Locust user whose client costs about as much as one written in C.
+
+A task may be
+
+- a ``Request``: it is sent, nothing else;
+- a generator function: every request it yields is sent, and the answer is the value of the yield;
+- any other function, as with Locust's own users: it calls ``self.client`` and waits in its greenlet.
+
+Users with tasks of the first two kinds only are driven by the event loop, which doubles the rate.
+Their code runs in the loop, so it must not wait for anything but the answers it yields for.
+"""
+
+import inspect
+import random
+from collections.abc import Callable, Generator
+from time import perf_counter
+from typing import Any, ClassVar
+
+import gevent
+from gevent import get_hub, getcurrent
+from gevent.event import AsyncResult
+from locust import User
+from locust.env import Environment
+from locust.exception import StopUser
+
+from toolkit.client.channel import Channel
+from toolkit.client.http1 import Answer, Check, Request
+from toolkit.client.origin import Origin
+from toolkit.client.pace import Pace
+from toolkit.client.recorder import Recorder, Window
+
+_STOPPING = "stopping"
+Scenario = Generator[Request, Answer, None]
+
+recorder = Recorder()
+"""Where the users of this process count."""
+
+
+class _Course:
+    """What all users of a process go by: set by the toolkit, free in bare Locust."""
+
+    pace: Pace | None = None
+    drivers: ClassVar[list["Driver"]] = []
+    clients: ClassVar[list["Client"]] = []
+
+
+course = _Course()
+
+
+class SocketUser(User):
+    """A user with one connection, kept as long as the server keeps it.
+
+    Attributes:
+        timeout: Seconds from the start of a request until it is given up.
+        verify: Whether a TLS certificate must be right.
+        client: For tasks that wait for their answers; see ``Client``.
+    """
+
+    abstract = True
+    timeout: float = 10.0
+    verify: bool = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        if not self.host:
+            raise StopUser("there is no host: give --host http://127.0.0.1:8000")
+        recorder.attach(environment)
+        self.origin = _origin_of(self.host, verify=self.verify)
+        self.client = Client(self)
+        self._tasks = list(self.tasks)
+        if self._tasks and all(_is_driven(task) for task in self._tasks):
+            self.tasks = [drive]
+        else:
+            self.tasks = [_in_greenlet(task) if _is_driven(task) else task for task in self._tasks]
+
+    @property
+    def stopping(self) -> bool:
+        """Whether Locust has told this user to stop."""
+        return self._state == _STOPPING
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self.client.close()
+
+
+class Client:
+    """Sends requests for a user and waits for the answers in its greenlet."""
+
+    def __init__(self, user: SocketUser) -> None:
+        self._user = user
+        self._channel: Channel | None = None
+        self._switch: Callable[[], None] | None = None
+        self._known: dict[tuple[str, str, str | None], Request] = {}
+        course.clients.append(self)
+
+    def send(self, request: Request) -> Answer:
+        """Send a request, count it and give its answer; ``error`` says what is wrong with it."""
+        channel = self._channel
+        if channel is None:
+            channel = self._channel = Channel(
+                self._user.origin, self._resume, timeout=self._user.timeout
+            )
+        turn = turns.get(getcurrent())
+        due, window = (None, None) if turn is None else turn.take()
+        recorder.begun += 1
+        channel.start(request)
+        if channel.busy:
+            self._switch = getcurrent().switch
+            try:
+                get_hub().switch()
+            finally:
+                self._switch = None
+                if channel.busy:  # this user is being killed
+                    channel.close()
+                    self._channel = None
+        _count(self._user, channel, request, due, window)
+        if turn is not None and channel.answer.error is None:
+            turn.answered += 1
+        return channel.answer
+
+    def request(self, method: str, path: str, **options: Any) -> Answer:  # noqa: ANN401 - Request's
+        """Send a request made of the arguments of ``Request``."""
+        return self.send(Request(method, path, **options))
+
+    def get(
+        self,
+        path: str,
+        *,
+        name: str | None = None,
+        expect: int | None = None,
+        check: Check | None = None,
+        **options: Any,  # noqa: ANN401 - Request's
+    ) -> Answer:
+        """Send a GET; one that was sent before is not encoded again."""
+        if options:
+            return self.request("GET", path, name=name, expect=expect, check=check, **options)
+        request = self._known.get(("GET", path, name))
+        if request is None or request.check is not check or request.expect != expect:
+            request = Request("GET", path, name=name, expect=expect, check=check)
+            if len(self._known) < 1000:
+                self._known["GET", path, name] = request
+        return self.send(request)
+
+    def head(self, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        """Send a HEAD."""
+        return self.request("HEAD", path, **options)
+
+    def post(self, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        """Send a POST."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        """Send a PUT."""
+        return self.request("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        """Send a PATCH."""
+        return self.request("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Answer:  # noqa: ANN401
+        """Send a DELETE."""
+        return self.request("DELETE", path, **options)
+
+    def cookie(self, name: str) -> str | None:
+        """Give the value of a cookie that the server has set."""
+        return None if self._channel is None else self._channel.cookie(name)
+
+    @property
+    def opened(self) -> int:
+        """Connections opened so far."""
+        return 0 if self._channel is None else self._channel.opened
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _resume(self) -> None:
+        if self._switch is not None:
+            self._switch()
+
+
+class Driver:
+    """Runs the tasks of one user in callbacks of the event loop.
+
+    Attributes:
+        answered: Verified answers of its connection so far.
+    """
+
+    def __init__(self, user: SocketUser, tasks: list[Any]) -> None:
+        self._user = user
+        self._pick = _picker(tasks)
+        self._channel = Channel(user.origin, self._on_answer, timeout=user.timeout)
+        self._scenario: Scenario | None = None
+        self._request = Request("GET", "/")
+        self._due: float | None = None
+        self._window: Window | None = None
+        self._waits = type(user).wait_time is not User.wait_time
+        self._same = len(tasks) == 1 and isinstance(tasks[0], Request) and not self._waits
+        self._gone = False
+        self._result: AsyncResult = AsyncResult()
+        self.answered = 0
+
+    @property
+    def opened(self) -> int:
+        """Connections opened so far."""
+        return self._channel.opened
+
+    def run(self) -> None:
+        """Go round until the user is stopped; called in its greenlet.
+
+        Raises:
+            Exception: What a task raised.
+        """
+        course.drivers.append(self)
+        try:
+            get_hub().loop.run_callback(self._ask)
+            self._result.get()
+        finally:
+            self._gone = True
+            course.drivers.remove(self)
+            if course.pace is not None:
+                course.pace.leave(self)
+            self._channel.close()
+
+    def go(self, due: float | None, window: Window | None) -> None:
+        """See ``pace.Turn``."""
+        self._due, self._window = due, window
+        task = self._pick()
+        try:
+            if task.__class__ is Request:
+                request = task
+            else:
+                self._scenario = task(self._user)
+                request = next(self._scenario)
+        except StopIteration:
+            self._task_ended()
+            return
+        except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
+            self._result.set_exception(error)
+            return
+        self._start(request)
+
+    def _start(self, request: Request) -> None:
+        self._request = request
+        recorder.begun += 1
+        self._channel.start(request)
+
+    def _on_answer(self) -> None:
+        """Count what came, and go on. This is the path that decides how fast the client is."""
+        channel, request = self._channel, self._request
+        answer = channel.answer
+        if answer.error is None and self._due is None and not recorder.listened:
+            self.answered += 1
+            recorder.answered += 1
+            series = recorder.window[request.key]
+            series.fresh[int((channel.ended - channel.begun) * 1e6)] += 1
+            series.length += len(answer.body)
+        else:
+            _count(self._user, channel, request, self._due, self._window)
+            self.answered += answer.error is None
+            self._due = None
+        if self._scenario is not None:
+            self._continue(answer)
+        elif self._same and self._may_repeat():
+            # what _task_ended and go() come to for a user that does one thing over and over
+            recorder.begun += 1
+            channel.start(request)
+        else:
+            self._task_ended()
+
+    def _may_repeat(self) -> bool:
+        pace = course.pace
+        return (pace is None or pace.steady) and self._user._state != _STOPPING  # noqa: SLF001 - Locust has no other way
+
+    def _continue(self, answer: Answer) -> None:
+        """Take the next step of a scenario."""
+        assert self._scenario is not None  # noqa: S101 - for the type checker
+        try:
+            following = self._scenario.send(answer)
+        except StopIteration:
+            self._scenario = None
+            self._task_ended()
+        except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
+            self._result.set_exception(error)
+        else:
+            self._start(following)
+
+    def _task_ended(self) -> None:
+        if course.pace is not None:
+            course.pace.ended()
+        if self._waits:
+            seconds = self._user.wait_time()  # type: ignore[no-untyped-call]
+            if seconds > 0:
+                gevent.spawn_later(seconds, get_hub().loop.run_callback, self._ask)
+                return
+        self._ask()
+
+    def _ask(self) -> None:
+        if self._gone:
+            return
+        if self._user.stopping:
+            self._result.set(None)
+        elif course.pace is None:
+            self.go(None, None)
+        else:
+            course.pace.ask(self)
+
+
+class GreenletTurn:
+    """The turn of a user that waits in its greenlet, whatever its client is.
+
+    Attributes:
+        answered: Verified answers so far.
+    """
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self._due: float | None = None
+        self._window: Window | None = None
+        self._event: AsyncResult = AsyncResult()
+
+    def go(self, due: float | None, window: Window | None) -> None:
+        """See ``pace.Turn``."""
+        self._event.set((due, window))
+
+    def wait(self, pace: Pace) -> None:
+        """Wait until the next task may begin."""
+        self._event = AsyncResult()
+        pace.ask(self)
+        try:
+            self._due, self._window = self._event.get()
+        except BaseException:
+            pace.leave(self)
+            raise
+
+    def take(self) -> tuple[float | None, Window | None]:
+        """Give when the next request was meant to begin, once; later ones follow their answers."""
+        due, self._due = self._due, None
+        return due, self._window if due is not None else None
+
+
+turns: dict[Any, GreenletTurn] = {}
+"""By the greenlet of its user."""
+
+
+def turn_of_this_greenlet() -> GreenletTurn:
+    """Give the turn of the user that runs in the current greenlet."""
+    greenlet = getcurrent()
+    turn = turns.get(greenlet)
+    if turn is None:
+        turn = turns[greenlet] = GreenletTurn()
+        if isinstance(greenlet, gevent.Greenlet):
+            greenlet.link(lambda ended: turns.pop(ended, None))
+    return turn
+
+
+def _count(
+    user: SocketUser, channel: Channel, request: Request, due: float | None, window: Window | None
+) -> None:
+    """Count an answer of any kind."""
+    answer = channel.answer
+    service = channel.ended - channel.begun
+    seconds = service if due is None else channel.ended - due
+    series = (recorder.window if window is None else window)[request.key]
+    if answer.error is None:
+        recorder.answered += 1
+        series.fresh[int(seconds * 1e6)] += 1
+        if due is not None:
+            series.service[int(service * 1e6)] += 1
+        series.length += len(answer.body)
+    else:
+        recorder.failed += 1
+        series.new_errors[answer.error] += 1
+    if recorder.listened:
+        recorder.fire(user, request.key, seconds, len(answer.body), answer.error)
+
+
+def _is_driven(task: Any) -> bool:  # noqa: ANN401 - a locustfile may hold anything
+    return isinstance(task, Request) or inspect.isgeneratorfunction(task)
+
+
+def drive(user: SocketUser) -> None:
+    """Be the only task of a user that is driven by the loop."""
+    Driver(user, user._tasks).run()  # noqa: SLF001 - its own module
+    raise StopUser
+
+
+def _in_greenlet(task: Any) -> Callable[[SocketUser], None]:  # noqa: ANN401
+    """Make a task of a request or scenario for a user that has other tasks besides."""
+
+    def run(user: SocketUser) -> None:
+        if isinstance(task, Request):
+            user.client.send(task)
+            return
+        scenario: Scenario = task(user)
+        try:
+            request = next(scenario)
+            while True:
+                request = scenario.send(user.client.send(request))
+        except StopIteration:
+            return
+
+    run.__name__ = task.__name__
+    return run
+
+
+def _picker(tasks: list[Any]) -> Callable[[], Any]:
+    """Give a function that picks a task; as often as it is in the list."""
+    if len(tasks) == 1:
+        (task,) = tasks
+        return lambda: task
+    chance = random.Random(perf_counter())  # noqa: S311 - which task comes next is no secret
+    count, draw = len(tasks), chance.random
+    return lambda: tasks[int(draw() * count)]
+
+
+_origins: dict[tuple[str, bool], Origin] = {}
+
+
+def _origin_of(host: str, *, verify: bool) -> Origin:
+    """Resolve each host once per process."""
+    origin = _origins.get((host, verify))
+    if origin is None:
+        origin = Origin(host, verify=verify)
+        origin.resolve()
+        _origins[host, verify] = origin
+    return origin

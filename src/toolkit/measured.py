@@ -1,0 +1,423 @@
+"""What came out of a bench: readings, results of phases, outcomes of trials, the stored run.
+
+Frozen, in SI units (seconds, bytes, requests/s), like ``model``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from toolkit.model import Knobs, LoadSettings, Phase, Placement, Trial
+
+
+class Severity(StrEnum):
+    """How much a finding takes away from a number."""
+
+    WARNED = "warned"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about a phase that its reader must know."""
+
+    rule: str
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a service's whole process tree has used so far; None is not known here.
+
+    Attributes:
+        at: Monotonic clock of the reading, seconds.
+        cpu_user: CPU seconds in user mode, dead children included ...
+        cpu_system: ... and in the kernel.
+        memory: Bytes in use now, see ``RuntimeFacts.memory_kind``.
+        throttled: Seconds in which its CPU quota stopped it, summed over CPUs.
+        oom_kills: Processes killed for want of memory.
+        processes: Its processes, each as process id and start time.
+        threads: Threads of all processes.
+        open_files: Open file descriptors of the process that has the most, as part of its limit.
+        switches: Context switches so far, voluntary and not.
+        swapped: Bytes swapped out.
+    """
+
+    at: float
+    cpu_user: float
+    cpu_system: float
+    memory: int
+    throttled: float | None = None
+    oom_kills: int | None = None
+    processes: tuple[tuple[int, float], ...] | None = None
+    threads: int | None = None
+    open_files: float | None = None
+    switches: int | None = None
+    swapped: int | None = None
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds, user and system."""
+        return self.cpu_user + self.cpu_system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuTimes:
+    """What a set of CPUs has done since boot, seconds summed over them.
+
+    Attributes:
+        busy: In processes, in user mode and in the kernel, without interrupts.
+        idle: Nothing to do.
+        steal: A hypervisor ran somebody else.
+    """
+
+    busy: float
+    idle: float
+    steal: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReading:
+    """The machine at one moment; None is not known here.
+
+    Attributes:
+        at: Monotonic clock, seconds.
+        wall: Wall clock minus monotonic clock, seconds.
+        server: The server's CPUs ...
+        client: ... and the load generator's.
+        swapped: Pages swapped in or out since boot.
+        frequency: Mean current frequency of the server's CPUs, Hz.
+        ports: Local ports in use (waiting ones included) as part of those there are.
+    """
+
+    at: float
+    wall: float
+    server: CpuTimes | None = None
+    client: CpuTimes | None = None
+    swapped: int | None = None
+    frequency: float | None = None
+    ports: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerUse:
+    """What the server used in a window. Rates are per second of it; None is not known here.
+
+    Attributes:
+        cpu_user: CPU seconds per second in user mode ...
+        cpu_system: ... and in the kernel.
+        memory_peak: Most bytes seen.
+        memory_growth: Bytes/s by which it grew, None with fewer than four readings.
+        throttled: Seconds per second in which its CPU quota stopped it.
+        oom_kills: Processes killed for want of memory.
+        restarts: Processes at the end that were not there at the start, or the reverse.
+        processes: Processes at the end.
+        threads: Most threads seen.
+        open_files: See ``Usage``, the most seen.
+        switches: Context switches per second.
+        swapped: Bytes swapped out at the end.
+    """
+
+    cpu_user: float
+    cpu_system: float
+    memory_peak: int
+    memory_growth: float | None = None
+    throttled: float | None = None
+    oom_kills: int | None = None
+    restarts: int | None = None
+    processes: int | None = None
+    threads: int | None = None
+    open_files: float | None = None
+    switches: float | None = None
+    swapped: int | None = None
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds per second, user and system."""
+        return self.cpu_user + self.cpu_system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostUse:
+    """What the machine did in a window, as parts of the capacity of a set of CPUs, 0 to 1.
+
+    Attributes:
+        server_idle: The server's CPUs had nothing to do.
+        server_steal: A hypervisor ran somebody else on them.
+        server_foreign: They ran processes that are not the server's.
+        client_foreign: The generator's CPUs ran processes that are not the generator's.
+        client_steal: A hypervisor ran somebody else on the generator's.
+        swapped: Pages swapped in or out.
+        frequency_change: Greatest relative deviation of the frequency from its mean.
+        clock_step: Seconds by which the wall clock was set.
+        ports: See ``HostReading``, at the end.
+    """
+
+    server_idle: float | None = None
+    server_steal: float | None = None
+    server_foreign: float | None = None
+    client_foreign: float | None = None
+    client_steal: float | None = None
+    swapped: int | None = None
+    frequency_change: float | None = None
+    clock_step: float = 0.0
+    ports: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientUse:
+    """What the load generator used in a window, and how it felt.
+
+    Attributes:
+        cpu_user: CPU seconds per second in user mode of its busiest process, 1.0 being a core ...
+        cpu_system: ... and in the kernel.
+        lag: 99th percentile of the seconds by which the generator was late where it could have
+            been on time: for the intended starts in an open loop, for a clock of 10 ms otherwise.
+        memory: Bytes (resident) of all its processes.
+    """
+
+    cpu_user: float
+    cpu_system: float
+    lag: float
+    memory: int
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds per second, user and system."""
+        return self.cpu_user + self.cpu_system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What the load generator saw in the window of a phase.
+
+    Attributes:
+        duration: Length of the window, seconds.
+        requests: Verified answers that came in the window.
+        errors: Failed or wrong answers, by message, that came in the window; requests meant for it
+            that were still not answered when waiting for them ended count as errors, too.
+        latency: Latencies of the verified answers, see ``histogram.encode``. Closed loop: of those
+            that came in the window, from the sending. Open loop: of those that were meant to be
+            sent in the window, from the intended start.
+        service: Open loop: the same from the actual sending.
+        connections: Connections opened in the window, None where the client cannot tell.
+        fairness: Jain's index of the answers per connection, 1 being even; None if not known.
+        silence: Longest time in seconds without any answer while a request was under way.
+        slices: Verified answers/s in equal parts of the window, in order.
+        offered: Open loop: requests that were meant to be sent in the window ...
+        late: ... and those of them for which no connection was free at their time.
+        recovery: After overload: seconds until nobody had to wait for a connection any more, None
+            where that was not waited for or not reached.
+        client: Locust user classes that made the load.
+        use: What the generator used.
+        seen: Requests since it started, as counted by the toolkit ...
+        locust_seen: ... and as counted by Locust.
+    """
+
+    duration: float
+    requests: int
+    errors: dict[str, int]
+    latency: str
+    service: str | None = None
+    connections: int | None
+    fairness: float | None = None
+    silence: float
+    slices: tuple[float, ...]
+    offered: int | None = None
+    late: int | None = None
+    recovery: float | None = None
+    client: str
+    use: ClientUse
+    seen: int
+    locust_seen: int
+
+    @property
+    def throughput(self) -> float:
+        """Verified answers per second (goodput)."""
+        return self.requests / self.duration
+
+    @property
+    def failed(self) -> int:
+        """Number of failed, wrong or missing answers."""
+        return sum(self.errors.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseResult:
+    """A phase that ran to its end.
+
+    Attributes:
+        phase: As it was meant.
+        load: What the generator saw.
+        server: What the server used.
+        host: What the machine did.
+        findings: What its reader must know.
+    """
+
+    phase: Phase
+    load: LoadResult
+    server: ServerUse
+    host: HostUse
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def cpu_per_request(self) -> float | None:
+        """Server CPU seconds per verified answer; None without any."""
+        return self.server.cpu / self.load.throughput if self.load.requests else None
+
+    @property
+    def valid(self) -> bool:
+        """Whether the numbers may be ranked."""
+        return all(finding.severity is not Severity.INVALID for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A trial that ran to its end.
+
+    Attributes:
+        started_at: Wall clock, ISO 8601, UTC.
+        phases: In the order in which they ran, at least one.
+        start_seconds: From the start of the server to its first good answer.
+        stop_seconds: From telling it to stop until it was gone; None where it was killed.
+    """
+
+    trial: Trial
+    started_at: str
+    phases: tuple[PhaseResult, ...]
+    start_seconds: float
+    stop_seconds: float | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether all its numbers may be ranked."""
+        return all(phase.valid for phase in self.phases)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A trial that did not give a number.
+
+    Attributes:
+        stage: prepare, verify, start, load or stop.
+        log: Last lines of the server's log.
+    """
+
+    trial: Trial
+    stage: str
+    message: str
+    log: str = ""
+
+
+Outcome = Measurement | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackFacts:
+    """What a stack was made of when it was measured.
+
+    Attributes:
+        settings: Environment the server was started with (knobs, host; no secrets).
+        image: Image id, or None in the process runtime.
+        packages: Installed distributions, name to version.
+    """
+
+    id: str
+    summary: str
+    keep_alive: bool
+    argv: tuple[str, ...]
+    settings: dict[str, str]
+    python: str
+    packages: dict[str, str]
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The machine of a run.
+
+    Attributes:
+        cpus: Logical CPUs of the machine ...
+        allowed_cpus: ... and those the toolkit may use; empty where the platform cannot pin.
+        cpu_quota: Cores the toolkit's control group may use at once, None without a quota.
+        memory: Bytes.
+        load_average: Of 1, 5 and 15 minutes, when the run began.
+    """
+
+    system: str
+    cpu_model: str
+    cpus: int
+    allowed_cpus: tuple[int, ...]
+    cpu_quota: float | None
+    memory: int
+    cgroup: str
+    governor: str
+    load_average: tuple[float, float, float]
+    python: str
+    toolkit: str
+    locust: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeFacts:
+    """Where the servers ran.
+
+    Attributes:
+        name: docker or process.
+        reason: Why this one was taken.
+        engine: Version of the engine, None without one.
+        network: host, bridge or loopback.
+        memory_kind: What the memory numbers are.
+        notes: Limits that did not apply, for the report.
+    """
+
+    name: str
+    reason: str
+    network: str
+    memory_kind: str
+    engine: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What the load generator does against a target that answers at once.
+
+    Attributes:
+        client: Whose requests were sent, see ``LoadResult``.
+        throughput: Answers/s in a closed loop: the generator or the target at its limit.
+        cpu_per_request: CPU seconds of the generator for each of them.
+        delays: For each intended rate (requests/s) the p50, p99 and p99.9 that the generator, the
+            kernel and the target together show, seconds.
+    """
+
+    client: str
+    throughput: float
+    cpu_per_request: float
+    delays: tuple[tuple[float, tuple[float, float, float]], ...] = ()
+
+    def delay_at(self, rate: float) -> tuple[float, float, float] | None:
+        """Give the delays at the calibrated rate next to this one, None without any."""
+        nearest = min(self.delays, key=lambda item: abs(item[0] - rate), default=None)
+        return None if nearest is None else nearest[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Everything one bench measured: the stored document."""
+
+    id: str
+    started_at: str
+    finished_at: str | None = None
+    host: Host
+    runtime: RuntimeFacts
+    placement: Placement
+    knobs: Knobs
+    load: LoadSettings
+    rounds: int
+    seed: int
+    baseline: str
+    trials: tuple[Trial, ...]
+    calibrations: tuple[Calibration, ...] = ()
+    stacks: tuple[StackFacts, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
