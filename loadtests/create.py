@@ -1,42 +1,46 @@
-"""POST a small JSON body and get the created asset back (201); every answer is checked.
+"""POST a small JSON body, another one each time, and get the created asset back (201).
+
+Every answer is checked: a server that gives the answer to somebody else's request is found out.
 
 Runs with the toolkit or on its own: ``locust -f loadtests/create.py --host http://127.0.0.1:8000``.
 """
 
+import itertools
 import json
+from collections.abc import Callable
 
-from locust import FastHttpUser, constant, task
+from locust import task
+from toolkit.client import Request, Scenario, SocketUser
 
-NEW = {"name": "laptop-021", "kind": "laptop", "value_cents": 129900}
-BODY = json.dumps(NEW)
-HEADERS = {"Content-Type": "application/json"}
-
-
-def is_expected(body: bytes) -> bool:
-    """Tell whether the answer is the asset sent, with a seven-digit id and its status."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return False
-    return (
-        isinstance(answer, dict)
-        and 1_000_000 <= answer.pop("id", 0) < 2_000_000
-        and answer == {**NEW, "status": "in stock"}
-    )
+numbers = itertools.count()
 
 
-class CreateUser(FastHttpUser):
+def is_created(asset: dict[str, object]) -> Callable[[bytes], bool]:
+    """Make a check for the answer: the asset sent, with a seven-digit id and its status."""
+
+    def check(body: bytes) -> bool:
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return False
+        return (
+            isinstance(answer, dict)
+            and 1_000_000 <= answer.pop("id", 0) < 2_000_000
+            and answer == {**asset, "status": "in stock"}
+        )
+
+    return check
+
+
+class CreateUser(SocketUser):
     """A client that creates the next asset as soon as it has the answer (closed loop)."""
 
-    wait_time = constant(0)
-
     @task
-    def create_asset(self) -> None:
+    def create_asset(self) -> Scenario:
         """Create one asset."""
-        with self.client.post(
-            "/api/assets", name="create", data=BODY, headers=HEADERS, catch_response=True
-        ) as response:
-            if response.status_code != 201:
-                response.failure(f"status {response.status_code} instead of 201")
-            elif not is_expected(response.content):
-                response.failure("wrong body")
+        # seven digits, so that all requests have the same length
+        value = 1_000_000 + next(numbers) % 1_000_000
+        asset = {"name": "laptop-021", "kind": "laptop", "value_cents": value}
+        yield Request(
+            "POST", "/api/assets", name="create", json=asset, expect=201, check=is_created(asset)
+        )

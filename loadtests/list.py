@@ -1,4 +1,4 @@
-"""GET a small JSON list (20 assets) and check every answer, byte for byte.
+"""GET a small JSON list (20 assets) and check every answer.
 
 Runs with the toolkit or on its own: ``locust -f loadtests/list.py --host http://127.0.0.1:8000``.
 """
@@ -6,37 +6,15 @@ Runs with the toolkit or on its own: ``locust -f loadtests/list.py --host http:/
 import json
 from pathlib import Path
 
-from locust import FastHttpUser, constant, task
+from toolkit.client import JsonBody, Request, SocketUser
 
 EXPECTED = json.loads(
     (Path(__file__).parent.parent / "apps" / "shared" / "assets.json").read_bytes()
 )
-verified: set[bytes] = set()
-"""Bodies whose JSON value was compared once; frameworks differ in white space and key order."""
+LIST = Request("GET", "/api/assets", name="list", expect=200, check=JsonBody(EXPECTED))
 
 
-def is_expected(body: bytes) -> bool:
-    """Tell whether the body holds the expected list."""
-    if body not in verified:
-        try:
-            if json.loads(body) != EXPECTED:
-                return False
-        except ValueError:
-            return False
-        verified.add(body)
-    return True
-
-
-class ListUser(FastHttpUser):
+class ListUser(SocketUser):
     """A client that asks for the list again as soon as it has the answer (closed loop)."""
 
-    wait_time = constant(0)
-
-    @task
-    def list_assets(self) -> None:
-        """Ask for the list."""
-        with self.client.get("/api/assets", name="list", catch_response=True) as response:
-            if response.status_code != 200:
-                response.failure(f"status {response.status_code} instead of 200")
-            elif not is_expected(response.content):
-                response.failure("wrong body")
+    tasks = [LIST]

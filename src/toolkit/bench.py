@@ -267,7 +267,7 @@ def users_of(run: Run, stack: str, workload: str) -> int:
         ) and isinstance(outcome, Measurement):
             knee = find_knee(outcome.phases)
             if knee is not None:
-                return knee.peak_users
+                return knee.full_users
     return min(_USERS_IF_UNKNOWN, run.load.most_users)
 
 
@@ -305,7 +305,8 @@ def _run_phases(
             server_cpus=len(where.server_cpus),
             client_cpus=len(where.client_cpus),
             server_cpu=server.cpu,
-            client_cpu=load.use.cpu * max(len(where.client_cpus), 1),
+            # the tool itself works beside the generator
+            client_cpu=load.use.cpu * max(len(where.client_cpus), 1) + watch.own_cpu(),
             shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
         )
         delay = None
@@ -340,12 +341,17 @@ class _Watch:
     show: Callable[[Tick], None]
     usages: list[Usage] = field(default_factory=list)
     host: list[HostReading] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
 
     def window_opened(self) -> None:
         self._sample()
 
     def window_closed(self) -> None:
         self._sample()
+
+    def own_cpu(self) -> float:
+        """CPU seconds per second that this process used itself."""
+        return (self.own[-1] - self.own[0]) / (self.usages[-1].at - self.usages[0].at)
 
     def ticked(self, tick: Tick) -> None:
         ended = self.service.death()
@@ -359,3 +365,4 @@ class _Watch:
         """Read both; the readings lie a few milliseconds off the ends, under the same load."""
         self.usages.append(self.service.usage())
         self.host.append(self.read_host())
+        self.own.append(time.process_time())

@@ -3,24 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from statistics import median
 
 from toolkit.histogram import LatencyHistogram
 from toolkit.knee import Knee, find_knee
 from toolkit.measured import Failure, Finding, Measurement, PhaseResult, Run
 from toolkit.model import Stage
-from toolkit.stats import (
-    CONFIDENCE,
-    LEAST_PAIRS,
-    Interval,
-    Ratio,
-    holm,
-    least_rounds,
-    median_interval,
-    paired_ratio,
-    signed_rank_p,
-)
+from toolkit.ranking import rank
+from toolkit.stats import LEAST_PAIRS, Interval, Ratio, median_interval, paired_ratio
 
 PERCENTILES = (50, 99, 99.9)
 CARRIED = 0.95
@@ -194,31 +184,23 @@ def _case(run: Run, stack: str, workload: str) -> _Case:
 def _table(run: Run, workload: str) -> Table:
     stacks = dict.fromkeys(trial.stack for trial in run.trials if trial.workload == workload)
     cases = {stack: _case(run, stack, workload) for stack in stacks}
-    rows = [_row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()]
-    usable = {stack: _rates(case.usable) for stack, case in cases.items()}
-    ranked = sorted(
-        (row for row in rows if usable[row.stack]),
-        key=lambda row: -(row.throughput.value if row.throughput is not None else 0),
-    )
-    unranked = [row for row in rows if not usable[row.stack]]
+    rows = {stack: _row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()}
+    usable = {stack: _rates(case.usable) for stack, case in cases.items() if case.usable}
+    ranking = rank(usable)
+    # with too few rounds for an interval nobody knows whom a stack ties with
+    known = {stack for stack in usable if len(usable[stack]) >= LEAST_PAIRS}
+    ranked = [
+        replace(rows[stack], rank=ranking.ranks[stack], shared=stack in ranking.shared)
+        if stack in known
+        else rows[stack]
+        for stack in ranking.order
+    ]
+    unranked = [row for stack, row in rows.items() if stack not in usable]
     return Table(
         workload=workload,
         baseline=run.baseline,
-        rows=(*_with_ranks(ranked, usable), *unranked),
-        missing=_missing(run, len(ranked)),
-    )
-
-
-def _missing(run: Run, stacks: int) -> str | None:
-    few = missing_rounds(run)
-    if few is not None:
-        return few
-    needed = least_rounds(stacks * (stacks - 1) // 2)
-    if stacks < 2 or run.rounds >= needed:
-        return None
-    return (
-        f"{run.rounds} rounds cannot rank {stacks} stacks with 95 % for all of their comparisons "
-        f"together; it takes {needed}: --rounds {needed}"
+        rows=(*ranked, *unranked),
+        missing=missing_rounds(run) or ranking.missing,
     )
 
 
@@ -338,44 +320,3 @@ def _count_findings(measured: Sequence[Measurement]) -> tuple[tuple[Finding, int
     counts = Counter((finding.rule, finding.severity) for finding in findings)
     firsts = {(f.rule, f.severity): f for f in reversed(findings)}
     return tuple((firsts[key], count) for key, count in counts.items())
-
-
-def _with_ranks(rows: Sequence[Row], usable: dict[str, dict[int, float]]) -> list[Row]:
-    """Give ranks, best first; a stack shares the rank of the group's leader if it ties with it.
-
-    All pairs of the table are compared by the signed-rank test on their common rounds, with Holm's
-    adjustment for their number. A stack with too few rounds for an interval gets no rank: nobody
-    knows whom it ties with.
-    """
-    apart = _told_apart([row.stack for row in rows], usable)
-    groups: list[list[Row]] = []
-    for row in rows:
-        if row.valid < LEAST_PAIRS:
-            continue
-        if groups and (groups[-1][0].stack, row.stack) not in apart:
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    ranks = {
-        row.stack: (1 + sum(map(len, groups[:index])), len(group) > 1)
-        for index, group in enumerate(groups)
-        for row in group
-    }
-    return [
-        replace(row, rank=ranks[row.stack][0], shared=ranks[row.stack][1])
-        if row.stack in ranks
-        else row
-        for row in rows
-    ]
-
-
-def _told_apart(stacks: Sequence[str], usable: dict[str, dict[int, float]]) -> set[tuple[str, str]]:
-    p_values = {}
-    for first, second in combinations(stacks, 2):
-        common = sorted(usable[first].keys() & usable[second].keys())
-        if common:
-            p_values[first, second] = signed_rank_p(
-                [usable[first][n] for n in common], [usable[second][n] for n in common]
-            )
-    # a value below 5 % by a rounding error of the last digit is not below
-    return {pair for pair, p in holm(p_values).items() if p <= 1 - CONFIDENCE + 1e-12}

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_type_hints
 import cattrs
 
 from toolkit.errors import ConfigError
-from toolkit.model import Knobs, LoadSettings
+from toolkit.model import Arrivals, Knobs, LoadSettings
 from toolkit.spelling import did_you_mean
 from toolkit.units import parse_size
 
@@ -21,7 +21,7 @@ DEFAULT_STACKS = (
     "bottle/gunicorn-sync",
 )
 DEFAULT_WORKLOADS = ("list", "create")
-QUICK: Mapping[str, float] = {"rounds": 1, "warmup": 0.3, "duration": 1.5}
+QUICK: Mapping[str, Any] = {"rounds": 1, "rate_rounds": 0, "users": 32, "warmup": 0.3}
 """What ``--quick`` sets: a first look within a minute, with no interval on any ratio."""
 
 
@@ -64,21 +64,43 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchConfig:
-    """Table ``[bench]``: what is measured and how long. See ``LoadSettings`` for the load."""
+    """Table ``[bench]``: what is measured and how long. See ``LoadSettings`` for the load.
+
+    Attributes:
+        precision: Half-width that the intervals of the ratios should reach, as 0.05; 0: the rounds
+            are all there are ...
+        time_limit: ... and the seconds after which no round is added.
+    """
 
     stacks: tuple[str, ...] = DEFAULT_STACKS
     workloads: tuple[str, ...] = DEFAULT_WORKLOADS
     baseline: str = ""
-    rounds: int = 6
+    rounds: int = 10
+    precision: float = 0.0
+    time_limit: float = 1800.0
     seed: int | None = None
     users: int = LoadSettings().users
+    most_users: int = LoadSettings().most_users
     warmup: float = LoadSettings().warmup
     duration: float = LoadSettings().duration
+    rates: tuple[float, ...] = LoadSettings().rates
+    rate_rounds: int = LoadSettings().rate_rounds
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    objective: float = LoadSettings().objective
 
     @property
     def load(self) -> LoadSettings:
-        """How each trial is loaded."""
-        return LoadSettings(users=self.users, warmup=self.warmup, duration=self.duration)
+        """How each stack is loaded."""
+        return LoadSettings(
+            users=self.users,
+            most_users=self.most_users,
+            warmup=self.warmup,
+            duration=self.duration,
+            rates=self.rates,
+            rate_rounds=self.rate_rounds,
+            arrivals=Arrivals(self.arrivals),
+            objective=self.objective,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +198,13 @@ def _check(config: Config, where: str) -> None:
     bench, server, runtime = config.bench, config.server, config.runtime
     rules = [
         ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
-        ("bench.users", bench.users, 1 <= bench.users <= 10_000, "1 to 10000"),
+        ("bench.users", bench.users, 0 <= bench.users <= 10_000, "1 to 10000, 0 to find it"),
+        ("bench.most_users", bench.most_users, 1 <= bench.most_users <= 10_000, "1 to 10000"),
+        ("bench.rate_rounds", bench.rate_rounds, 0 <= bench.rate_rounds <= 1000, "0 to 1000"),
+        ("bench.rates", bench.rates, all(0.01 <= x <= 10 for x in bench.rates), "0.01 to 10 each"),
+        ("bench.precision", bench.precision, 0 <= bench.precision <= 1, "0 to 1, as 0.05"),
+        ("bench.time_limit", bench.time_limit, bench.time_limit >= 0, "0 or more seconds"),
+        ("bench.objective", bench.objective, 0 < bench.objective <= 60, "up to 60 seconds"),
         ("bench.duration", bench.duration, 0.2 <= bench.duration <= 3600, "0.2 to 3600 seconds"),
         ("bench.warmup", bench.warmup, 0 <= bench.warmup <= 600, "0 to 600 seconds"),
         ("bench.stacks", bench.stacks, bool(bench.stacks), "one at least"),

@@ -49,7 +49,7 @@ class LatencyHistogram:
             for item in self._counts.get_recorded_iterator()
             if item.value_iterated_to <= limit
         )
-        return within / self.count
+        return float(within) / self.count
 
     def percentiles(self, *ranks: float) -> tuple[float, ...]:
         """Give the latencies in seconds at these ranks (0 to 100).

@@ -89,13 +89,20 @@ def _frequency(cpus: Sequence[int]) -> float | None:
 
 
 def _ports_in_use() -> float | None:
-    """Sockets of TCP, those in TIME_WAIT included, as part of the local ports there are."""
-    first_last = _read(_PROC / "sys/net/ipv4/ip_local_port_range").split()
+    """Sockets of TCP as part of the local ports there are.
+
+    Those in TIME_WAIT count unless the kernel uses their ports again on loopback, as it does by
+    default (tcp_tw_reuse 2, https://docs.kernel.org/networking/ip-sysctl.html).
+    """
+    settings = _PROC / "sys/net/ipv4"
+    first_last = _read(settings / "ip_local_port_range").split()
     tcp = next((x for x in _read(_PROC / "net/sockstat").splitlines() if x.startswith("TCP:")), "")
     words = tcp.split()
     if len(first_last) != 2 or "inuse" not in words or "tw" not in words:
         return None
-    used = int(words[words.index("inuse") + 1]) + int(words[words.index("tw") + 1])
+    used = int(words[words.index("inuse") + 1])
+    if _read(settings / "tcp_tw_reuse") not in ("1", "2"):
+        used += int(words[words.index("tw") + 1])
     return used / (int(first_last[1]) - int(first_last[0]) + 1)
 
 

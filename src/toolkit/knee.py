@@ -15,34 +15,21 @@ class Knee:
 
     Attributes:
         users: Fewest users with 95 % of the most throughput seen; more only wait longer.
-        throughput: Answers/s there.
-        peak_users: Users with the most throughput ...
-        peak: ... and that throughput. It is the greatest of several, so biased upwards: the
-            capacity is measured anew with that many users.
+        full_users: Most users with that. The capacity is measured anew with so many: well past the
+            knee a server never waits for its users.
+        throughput: The most seen, answers/s; as the greatest of several it is biased upwards.
     """
 
     users: int
+    full_users: int
     throughput: float
-    peak_users: int
-    peak: float
 
 
 def find_knee(phases: Sequence[PhaseResult]) -> Knee | None:
     """Find the knee; None if nothing was answered."""
-    served = [phase for phase in phases if phase.load.requests]
-    if not served:
-        return None
-    best = max(served, key=lambda phase: phase.load.throughput)
-    near = min(
-        (p for p in served if p.load.throughput >= _NEAR * best.load.throughput),
-        key=lambda phase: phase.phase.users,
-    )
-    return Knee(
-        users=near.phase.users,
-        throughput=near.load.throughput,
-        peak_users=best.phase.users,
-        peak=best.load.throughput,
-    )
+    most = max((phase.load.throughput for phase in phases), default=0.0)
+    near = [phase.phase.users for phase in phases if phase.load.throughput >= _NEAR * most]
+    return Knee(users=min(near), full_users=max(near), throughput=most) if most else None
 
 
 def has_stopped_growing(phases: Sequence[PhaseResult]) -> bool:

@@ -12,6 +12,7 @@ from toolkit.measured import (
     Usage,
 )
 from toolkit.model import (
+    Phase,
     Plan,
     Stack,
     Trial,

@@ -10,8 +10,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.measured import Measurement, Outcome, RuntimeFacts
-from toolkit.model import Plan, Trial
+from toolkit.knee import find_knee
+from toolkit.measured import Measurement, Outcome, RuntimeFacts, Severity
+from toolkit.model import Plan, Stage, Trial
 from toolkit.ports import Tick
 from toolkit.units import counted, format_duration, format_latency, format_rate
 
@@ -62,7 +63,7 @@ class Progress:
         """See ``ports.Observer``."""
         if number == 1:
             self._began = time.monotonic()
-        self._doing = f"round {trial.round}: {trial.stack} {trial.workload}"
+        self._doing = _case(trial)
         self._now = "starting"
 
     def ticked(self, trial: Trial, tick: Tick) -> None:
@@ -74,7 +75,7 @@ class Progress:
 
     def trial_finished(self, outcome: Outcome, number: int) -> None:
         """See ``ports.Observer``."""
-        self._done = number
+        self._done, self._total = number, max(number, self._total)
         if self._live is None or not isinstance(outcome, Measurement) or not outcome.valid:
             self._say(f"[{number}/{self._total}] {_summary(outcome)}, {self._left()}")
 
@@ -101,20 +102,44 @@ class Progress:
 
 def describe(plan: Plan) -> str:
     """Say in one line how much a plan is and how long it takes."""
-    per_trial = plan.load.warmup + plan.load.duration
+    load = plan.load
+    stages = [] if load.users else ["a ramp"]
+    stages.append(counted(plan.rounds, "round") + " at capacity")
+    if load.rates and load.rate_rounds:
+        parts = ", ".join(f"{part:.0%}" for part in sorted(load.rates))
+        stages.append(f"{counted(load.rate_rounds, 'round')} at {parts} of the baseline's capacity")
     return (
         f"Plan: {counted(len(plan.stacks), 'stack')} x "
-        f"{counted(len(plan.workloads), 'workload')} x {counted(plan.rounds, 'round')} = "
-        f"{counted(len(plan.trials), 'trial')} of {per_trial:g} s under load, "
+        f"{counted(len(plan.workloads), 'workload')}, {', '.join(stages)} = "
+        f"{counted(len(plan.trials), 'trial')}, "
         f"about {format_duration(plan.estimate)} without building."
     )
 
 
+def _case(trial: Trial) -> str:
+    return f"{trial.stage} {trial.round}: {trial.stack} {trial.workload}"
+
+
 def _summary(outcome: Outcome) -> str:
-    trial = outcome.trial
-    case = f"round {trial.round} {trial.stack} {trial.workload}"
+    case = _case(outcome.trial)
     if not isinstance(outcome, Measurement):
         return f"{case}: FAILED ({outcome.stage}): {outcome.message}"
-    text = f"{case}: {format_rate(outcome.load.throughput)} req/s, {outcome.load.failed} errors"
-    invalid = [finding.message for finding in outcome.findings if finding.severity == "invalid"]
-    return f"{text}, INVALID: {'; '.join(invalid)}" if invalid else text
+    failed = sum(phase.load.failed for phase in outcome.phases)
+    text = f"{case}: {_result(outcome)}, {failed} errors"
+    invalid = [
+        finding.message
+        for phase in outcome.phases
+        for finding in phase.findings
+        if finding.severity is Severity.INVALID
+    ]
+    return f"{text}, INVALID: {'; '.join(dict.fromkeys(invalid))}" if invalid else text
+
+
+def _result(outcome: Measurement) -> str:
+    if outcome.trial.stage is Stage.RAMP:
+        knee = find_knee(outcome.phases)
+        if knee is None:
+            return "nothing served"
+        return f"{format_rate(knee.throughput)} req/s with {counted(knee.full_users, 'user')}"
+    rates = [format_rate(phase.load.throughput) for phase in outcome.phases]
+    return f"{', '.join(rates)} req/s"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import median
+from statistics import fmean, median
 
 from toolkit.stats import SIGNIFICANCE, SignedRank, holm, least_rounds, signed_rank
 
@@ -129,7 +129,7 @@ def _by_level(values: Values) -> list[str]:
     for stack in values:
         for number, value in logs[stack].items():
             rounds.setdefault(number, []).append(value)
-    means = {number: math.fsum(given) / len(given) for number, given in rounds.items()}
+    means = {number: fmean(given) for number, given in rounds.items()}
     levels = {s: median(value - means[n] for n, value in logs[s].items()) for s in values}
     return sorted(values, key=lambda stack: (-round(levels[stack], _DIGITS), stack))
 

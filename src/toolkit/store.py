@@ -2,7 +2,8 @@
 
 Format history of ``run.json``:
 
-1  first: host, runtime, placement, knobs, load, plan, stacks, outcomes with raw histograms
+1  before the first release: one window per trial; not read any more
+2  phases per trial, each with its own load, use of server and machine, and findings; calibrations
 """
 
 import errno
@@ -21,7 +22,8 @@ from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.measured import Outcome, Run
 from toolkit.spelling import did_you_mean
 
-FORMAT = 1
+FORMAT = 2
+_OLDEST = 2
 _FILE = "run.json"
 
 
@@ -64,6 +66,11 @@ def loads(text: str, source: str) -> Run:
             raise ConfigError(
                 f"{source} has format {version}, this toolkit reads up to {FORMAT}",
                 hint="Upgrade flask-production-toolkit.",
+            )
+        if version < _OLDEST:
+            raise ConfigError(
+                f"{source} has format {version}, from before the first release",
+                hint="Measure again.",
             )
         return _converter().structure(document, Run)
     except (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:

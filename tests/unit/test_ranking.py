@@ -155,6 +155,39 @@ def test_differences_that_run_in_a_circle_make_a_tie() -> None:
     assert ranking.ranks == {"a": 1, "b": 1, "c": 1, "last": 4}
 
 
+def test_a_circle_stands_as_a_whole_behind_a_leader_that_beats_any_of_it() -> None:
+    """The leader ties with a, which was measured beside it in ten rounds, but beats b and c."""
+    values = {
+        "a": {n: 2.0 + n / 1e3 for n in range(10)} | dict.fromkeys(range(20, 30), 1.0),
+        "b": dict.fromkeys(range(10), 1.0) | {n: 2.0 + n / 1e3 for n in range(10, 20)},
+        "c": dict.fromkeys(range(10, 20), 1.0) | {n: 2.0 + n / 1e3 for n in range(20, 30)},
+        "lead": {n: (1.9, 2.2)[n % 2] for n in range(10)} | dict.fromkeys(range(10, 20), 3.0),
+    }
+    ranking = rank(values)
+    assert {pair for pair, p in ranking.adjusted.items() if p > 0.05} == {("lead", "a")}
+    assert ranking.order[:2] == ("lead", "a")
+    assert ranking.ranks == {"lead": 1, "a": 2, "b": 2, "c": 2}
+
+
+def test_a_pair_with_few_common_rounds_misses_none_if_it_differs_all_the_same() -> None:
+    """All other pairs differ, so Holm's method counts this one once, and six rounds are enough."""
+    values = {
+        "a": {n: 4.0 + n / 1e3 for n in range(26)},
+        "b": dict.fromkeys(range(16), 2.0),
+        "c": {n: 1.0 + n / 1e3 for n in range(10, 26)},
+    }
+    ranking = rank(values)
+    assert ranking.ranks == {"a": 1, "b": 2, "c": 3}
+    assert ranking.missing is None
+
+
+@given(st.floats(0.1, 10), st.floats(0.1, 10))
+def test_stacks_at_the_same_level_stand_by_name(one: float, two: float) -> None:
+    """Rounding makes their levels differ in the last digit, and would order them by the drift."""
+    values = {"a": {1: one, 2: 3 * two}, "b": {1: 3 * one, 2: two}}
+    assert rank(values).order == ("a", "b")
+
+
 def test_rounds_without_a_difference_do_not_hide_who_is_better() -> None:
     """Most rounds are equal, so the median difference is none; the others all say the same."""
     values = {

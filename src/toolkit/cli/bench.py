@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import common, grouped, patterns, running
+from toolkit.cli.options import PART, PARTS, common, grouped, patterns, running
 
 if TYPE_CHECKING:
+    from toolkit.catalog import Catalog
     from toolkit.config import Config
     from toolkit.measured import Run
-    from toolkit.model import Plan
+    from toolkit.model import Plan, Stack
 
 _FAILED = 4
 
@@ -24,7 +25,38 @@ _FAILED = 4
 @patterns("--workloads", "Kinds of traffic (default: list, create).")
 @click.option("--baseline", "bench_baseline", help="Stack of the ratios (default: the first).")
 @click.option("--rounds", "bench_rounds", type=int, help="Trials of each case; 6 for an interval.")
-@click.option("--users", "bench_users", type=int, help="Concurrent users, one connection each.")
+@click.option(
+    "--precision",
+    "bench_precision",
+    type=PART,
+    help="Add rounds until the intervals are within so much, as 5%.",
+)
+@click.option(
+    "--time-limit", "bench_time_limit", type=float, help="Seconds after which none is added."
+)
+@click.option(
+    "--users", "bench_users", type=int, help="Users of the closed loop; 0 finds the best number."
+)
+@click.option("--most-users", "bench_most_users", type=int, help="Where that search ends.")
+@click.option(
+    "--rates",
+    "bench_rates",
+    type=PARTS,
+    help="Fixed rates as parts of the baseline's capacity: 50%,70%,90%,120%; 'none' for none.",
+)
+@click.option(
+    "--rate-rounds", "bench_rate_rounds", type=int, help="Trials of each case at these rates."
+)
+@click.option(
+    "--arrivals",
+    "bench_arrivals",
+    type=click.Choice(["poisson", "constant"]),
+    help="How requests at a fixed rate are spaced.",
+)
+@click.option(
+    "--objective", "bench_objective", type=float, help="Seconds that p99 should keep (0.05)."
+)
+@click.option("--aa", metavar="STACK", help="Measure a stack against itself: the noise floor.")
 @click.option("--warmup", "bench_warmup", type=float, help="Seconds of load not measured.")
 @click.option("--duration", "bench_duration", type=float, help="Seconds measured in each trial.")
 @click.option("--seed", "bench_seed", type=int, help="Repeat the shuffled order of a run.")
@@ -38,6 +70,7 @@ _FAILED = 4
 def command(
     stacks: tuple[str, ...] | None,
     workloads: tuple[str, ...] | None,
+    aa: str | None,
     quick: bool,
     dry_run: bool,
     results: Path | None,
@@ -65,14 +98,26 @@ def command(
 
     found = catalog()
     plan = make_plan(
-        stacks=found.select_stacks(config.bench.stacks),
+        stacks=_twice(found, aa) if aa else found.select_stacks(config.bench.stacks),
         workloads=found.select_workloads(config.bench.workloads),
         rounds=config.bench.rounds,
         load=config.bench.load,
         baseline=config.bench.baseline,
         seed=config.bench.seed,
+        precision=config.bench.precision or None,
+        time_limit=config.bench.time_limit,
     )
     return _dry_run(config, plan) if dry_run else _bench(config, plan)
+
+
+def _twice(found: "Catalog", pattern: str) -> "tuple[Stack, ...]":
+    from toolkit.errors import ConfigError
+
+    stacks = found.select_stacks((pattern,))
+    if len(stacks) > 1:
+        names = ", ".join(stack.id for stack in stacks)
+        raise ConfigError(f"{pattern!r} fits several stacks", hint=f"Name one of {names}.")
+    return (stacks[0], replace(stacks[0], copy=2))
 
 
 def _dry_run(config: "Config", plan: "Plan") -> int:
@@ -88,9 +133,11 @@ def _dry_run(config: "Config", plan: "Plan") -> int:
 def _bench(config: "Config", plan: "Plan") -> int:
     from toolkit.bench import World, run_bench
     from toolkit.cli.wiring import contracts, messages, output, session
-    from toolkit.host import idle_seconds, read_host
+    from toolkit.host import read_counters, read_host
+    from toolkit.load.calibrate import calibrate
     from toolkit.load.engine import LocustEngine
     from toolkit.measured import Measurement, Run
+    from toolkit.plan import most_users
     from toolkit.progress import Progress
     from toolkit.report.terminal import show
     from toolkit.store import Store, new_run_id, utc_now
@@ -115,14 +162,16 @@ def _bench(config: "Config", plan: "Plan") -> int:
             # the tool itself stays off the CPUs of the server
             if parts.placement.client_cpus:
                 os.sched_setaffinity(0, parts.placement.client_cpus)
+            where = parts.placement
             with Progress(console) as progress:
                 world = World(
                     runtime=parts.runtime,
-                    load=LocustEngine(plan.load, parts.placement, parts.guardian),
+                    load=LocustEngine(most_users(plan.load), where, parts.guardian),
                     store=store,
                     observer=progress,
                     exchanges=contracts(parts.catalog),
-                    idle=partial(idle_seconds, parts.placement.server_cpus),
+                    read_host=partial(read_counters, where.server_cpus, where.client_cpus),
+                    calibrate=partial(calibrate, placement=where, guardian=parts.guardian),
                 )
                 run = run_bench(plan, run, world)
     except KeyboardInterrupt:

@@ -11,6 +11,40 @@ F = TypeVar("F", bound=Callable[..., Any])
 Flags = dict[str, dict[str, Any]]
 
 
+class _Part(click.ParamType[Any]):
+    """A part of something: ``5%`` or ``0.05``."""
+
+    name = "percent"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        text = str(value).strip()
+        try:
+            return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{text!r} is not a part such as 5% or 0.05", param, ctx)
+
+
+class _Parts(_Part):
+    """Several, separated by commas; ``none`` is no part at all."""
+
+    name = "percent,..."
+
+    def convert(  # type: ignore[override]
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        texts = [text for text in str(value).split(",") if text.strip() not in ("", "none")]
+        return tuple(super(_Parts, self).convert(text, param, ctx) for text in texts)
+
+
+PART, PARTS = _Part(), _Parts()
+
+
 def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
     context.meta["toolkit.debug"] = value or context.meta.get("toolkit.debug", False)
 

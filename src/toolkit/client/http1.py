@@ -431,7 +431,7 @@ class JsonBody:
         if body == self._last:
             return True
         try:
-            right = json.loads(body) == self._expected
+            right = bool(json.loads(body) == self._expected)
         except ValueError:
             return False
         if right:

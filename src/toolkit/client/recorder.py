@@ -181,7 +181,7 @@ def _log(
             entry.max_response_time = max(entry.max_response_time, most)  # type: ignore[assignment]
         for microseconds, count in counts.items():
             entry.total_response_time += count * microseconds / 1e3  # type: ignore[assignment]
-            entry.response_times[bucket_response_time(microseconds / 1e3)] += count  # type: ignore[arg-type]
+            entry.response_times[bucket_response_time(microseconds / 1e3)] += count
     for reason, count in errors.items():
         error = stats.errors.get(_error_key(method, name, reason))
         if error is None:

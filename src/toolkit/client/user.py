@@ -57,6 +57,7 @@ class SocketUser(User):
     """
 
     abstract = True
+    tasks: list[Any] = []  # noqa: RUF012 - as Locust has it
     timeout: float = 10.0
     verify: bool = True
 
@@ -291,7 +292,7 @@ class Driver:
         if course.pace is not None:
             course.pace.ended()
         if self._waits:
-            seconds = self._user.wait_time()  # type: ignore[no-untyped-call]
+            seconds = self._user.wait_time()
             if seconds > 0:
                 gevent.spawn_later(seconds, get_hub().loop.run_callback, self._ask)
                 return

@@ -100,7 +100,7 @@ def tells_connections(classes: list[type]) -> bool:
 
 def _pace_tasks() -> None:
     """Have every task of a user that runs in a greenlet wait for its turn."""
-    execute = TaskSet.execute_next_task
+    execute: Any = TaskSet.execute_next_task
 
     def paced(tasks: TaskSet) -> None:
         following = tasks._task_queue[0]  # noqa: SLF001 - looked at, not taken

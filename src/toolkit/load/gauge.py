@@ -12,7 +12,7 @@ from locust.env import Environment
 
 from toolkit.client.pace import Pace, arrivals
 from toolkit.client.recorder import Recorder, Window
-from toolkit.client.user import course, turns
+from toolkit.client.user import Driver, GreenletTurn, course, turns
 from toolkit.histogram import LatencyHistogram
 from toolkit.load.foreign import ForeignUsers, client_of, tells_connections
 from toolkit.model import Arrivals, Phase
@@ -216,7 +216,7 @@ class Gauge:
         return ours + sum(client.opened for client in course.clients) + self._foreign.opened
 
     def _answers_by_user(self) -> dict[int, int]:
-        users = [*course.drivers, *turns.values()]
+        users: list[Driver | GreenletTurn] = [*course.drivers, *turns.values()]
         return {id(user): user.answered for user in users}
 
 

@@ -250,7 +250,7 @@ def _follow(environment: Environment, runner: WorkerRunner, gauge: Gauge) -> Non
                 gauge.open()
             case "close":
                 gauge.close()
-            case "rest":
+            case _:  # rest
                 # in a greenlet of its own: what waits here must not hold up Locust's messages
                 gevent.spawn(rest)
 

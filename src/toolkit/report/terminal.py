@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.compare import Row, missing_rounds, tables
+from toolkit.compare import AtRate, Row, missing_rounds, tables
 from toolkit.compare import Table as Comparison
 from toolkit.measured import (
     Failure,
@@ -20,9 +20,12 @@ from toolkit.measured import (
     Run,
     Severity,
 )
+from toolkit.plan import RATE_STRETCH
 from toolkit.stats import Ratio
+from toolkit.validity import find_disparities
 from toolkit.units import counted, format_bytes, format_duration, format_latency, format_rate
 
+_T = TypeVar("_T")
 _UNBOUNDED = 10_000
 _RECONNECTING = 0.5
 """Connections per answer from which a server is said not to keep them."""
@@ -65,7 +68,32 @@ def _headline(run: Run) -> Text:
 
 
 def _section(comparison: Comparison, run: Run, console: Console) -> RenderableType:
-    columns = _columns(comparison, run)
+    capacity, hidden = _fitting(comparison, _columns(comparison, run), console)
+    parts: list[RenderableType] = [
+        Text.assemble("\nWorkload ", (comparison.workload, "bold")),
+        capacity,
+    ]
+    rates = _rate_columns(comparison, run)
+    if rates:
+        table, hidden_rates = _fitting(comparison, rates, console)
+        hidden += hidden_rates
+        parts += [
+            Text(
+                "Latency at the same rate for all, from the intended start: "
+                "p50 / p99 / p99.9 ms (>: the rate was not carried)"
+            ),
+            table,
+        ]
+    notes = list(_notes(comparison, run, hidden))
+    if notes:
+        parts.append(Padding(_bullets(notes), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _fitting(
+    comparison: Comparison, columns: list[_Column], console: Console
+) -> tuple[Table, list[str]]:
+    """Make a table of as many columns as there is room for; name the others."""
     hidden: list[str] = []
     table = _table(comparison, columns)
     droppable = sorted((c for c in columns if c.drop), key=lambda column: -column.drop)
@@ -75,14 +103,7 @@ def _section(comparison: Comparison, run: Run, console: Console) -> RenderableTy
         columns = [column for column in columns if column is not gone]
         hidden.append(gone.title)
         table = _table(comparison, columns)
-    parts: list[RenderableType] = [
-        Text.assemble("\nWorkload ", (comparison.workload, "bold")),
-        table,
-    ]
-    notes = list(_notes(comparison, run, hidden))
-    if notes:
-        parts.append(Padding(_bullets(notes), (0, 0, 0, 2)))
-    return Group(*parts)
+    return table, hidden
 
 
 def _columns(comparison: Comparison, run: Run) -> list[_Column]:
@@ -91,18 +112,76 @@ def _columns(comparison: Comparison, run: Run) -> list[_Column]:
 
     columns = [
         _Column("stack", _name, justify="left"),
-        _Column("req/s", lambda row: _optional(row.throughput, format_rate)),
+        _Column("req/s", lambda row: _optional(row.throughput, lambda x: format_rate(x.value))),
         _Column("ratio to baseline", ratio, justify="left"),
-        _Column("p50 ms", lambda row: _latency(row, 0), drop=2),
-        _Column("p95 ms", lambda row: _latency(row, 1), drop=7),
-        _Column("p99 ms", lambda row: _latency(row, 2), drop=1),
-        _Column("errors", lambda row: _optional(row.error_rate, _percent), drop=3),
+        _Column("users", _users, drop=3),
         _Column("CPU ms/req", lambda row: _optional(row.cpu_per_request, _cpu), drop=4),
         _Column("memory", lambda row: _optional(row.memory_peak, format_bytes), drop=5),
+        _Column("errors", lambda row: _optional(row.error_rate, _percent), drop=6),
+        _Column("start s", lambda row: _optional(row.start_seconds, _seconds), drop=7),
+        _Column("stop s", lambda row: _optional(row.stop_seconds, _seconds), drop=8),
     ]
     if missing_rounds(run) is None:
-        columns.insert(0, _Column("rank", _rank, drop=6))
+        columns.insert(0, _Column("rank", _rank, drop=9))
+    if any(row.under_objective is not None for row in comparison.rows):
+        limit = f"{run.load.objective * 1e3:g}"
+        columns.insert(
+            4,
+            _Column(
+                f"p99<{limit}ms at",
+                lambda row: _optional(row.under_objective, _objective),
+                drop=2,
+            ),
+        )
     return columns
+
+
+def _rate_columns(comparison: Comparison, run: Run) -> list[_Column]:
+    parts = sorted({at.part for row in comparison.rows for at in row.at_rates})
+    if not parts:
+        return []
+    columns = [_Column("stack", _name, justify="left")]
+    for number, part in enumerate(parts):
+        rate = next(at.rate for row in comparison.rows for at in row.at_rates if at.part == part)
+        title = f"{part:.0%} ({format_rate(rate)}/s)"
+        if part > 1:
+            columns.append(_Column(f"{title}: served, calm after", _overload(part), drop=1))
+        else:
+            # the middle rates tell least
+            drop = 2 + number if 0 < number < len(parts) - 1 else 0
+            columns.append(_Column(title, _latencies(part), drop=drop))
+    return columns
+
+
+def _latencies(part: float) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        at = _at(row, part)
+        if at is None or at.latencies is None:
+            return "-"
+        if not at.valid:
+            return "invalid"
+        mark = "" if at.carried else "> "
+        return mark + " / ".join(format_latency(seconds) for seconds in at.latencies)
+
+    return cell
+
+
+def _overload(part: float) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        at = _at(row, part)
+        if at is None:
+            return "-"
+        if not at.valid:
+            return "invalid"
+        calm = "not in 5 s" if at.recovery is None else f"{at.recovery:.2f} s"
+        wrong = f", {_percent(at.error_rate)} wrong" if at.error_rate else ""
+        return f"{format_rate(at.goodput)}/s{wrong}, {calm}"
+
+    return cell
+
+
+def _at(row: Row, part: float) -> AtRate | None:
+    return next((at for at in row.at_rates if at.part == part), None)
 
 
 def _table(comparison: Comparison, columns: Iterable[_Column]) -> Table:
@@ -121,6 +200,22 @@ def _table(comparison: Comparison, columns: Iterable[_Column]) -> Table:
     for row in comparison.rows:
         table.add_row(*(column.cell(row) for column in shown), style=None if row.valid else "dim")
     return table
+
+
+def _users(row: Row) -> str:
+    if row.users is None:
+        return "-"
+    if row.knee is None or row.knee.users == row.users:
+        return str(row.users)
+    return f"{row.users} (knee {row.knee.users})"
+
+
+def _objective(rate: float) -> str:
+    return f"{format_rate(rate)}/s" if rate else "missed"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}"
 
 
 def _name(row: Row) -> str:
@@ -144,12 +239,8 @@ def _ratio(ratio: Ratio | None) -> str:
     return f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]{tie}"
 
 
-def _optional(value: float | None, form: Callable[[float], str]) -> str:
+def _optional(value: _T | None, form: Callable[[_T], str]) -> str:
     return "-" if value is None else form(value)
-
-
-def _latency(row: Row, index: int) -> str:
-    return "-" if row.latencies is None else format_latency(row.latencies[index])
 
 
 def _percent(part: float) -> str:
@@ -171,6 +262,18 @@ def _notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text
                 f"{row.stack}: only {row.ratio.pairs} rounds in which it and the baseline are "
                 "valid, too few for an interval and a rank."
             )
+    if comparison.missing is not None and missing_rounds(run) is None:
+        yield Text(f"{comparison.missing}.", style="yellow")
+    detectable = comparison.detectable
+    if detectable is not None:
+        yield Text(
+            f"This run could have seen differences to the baseline from about {detectable:.1%} on, "
+            "on every row."
+        )
+    waiting = [row for row in comparison.rows if row.valid and row.stop_seconds is None]
+    if waiting and any(row.knee for row in comparison.rows):
+        names = ", ".join(row.stack for row in waiting)
+        yield Text(f"Did not end within 5 s of SIGTERM: {names}.")
     reconnecting = [row for row in comparison.rows if (row.reconnects or 0) >= _RECONNECTING]
     if reconnecting:
         names = ", ".join(f"{row.stack} ({row.reconnects:.2f})" for row in reconnecting)
@@ -192,7 +295,7 @@ def _findings(rows: Iterable[Row]) -> Iterator[Text]:
     for (_, severity), items in found.items():
         invalid = severity is Severity.INVALID
         label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
-        stacks = ", ".join(f"{row.stack} ({counted(count, 'trial')})" for row, _, count in items)
+        stacks = ", ".join(f"{row.stack} ({count}x)" for row, _, count in items)
         example = "for instance, " if sum(count for _, _, count in items) > 1 else ""
         yield Text.assemble((label, style), f" {stacks}: {example}{items[0][1].message}")
 
@@ -232,7 +335,7 @@ def _legend(run: Run) -> Padding:
                 f"Ratio: requests/s to those of {run.baseline}, taken within each of {run.rounds} "
                 "rounds, then combined (Hodges-Lehmann), with its exact 95 % interval. "
                 "~ marks a tie: the interval holds 1. Stacks that share a rank (=) cannot be told "
-                "apart from the first of them."
+                "apart from the first of them with 95 % for the whole table."
             )
         )
     else:
@@ -241,13 +344,30 @@ def _legend(run: Run) -> Padding:
                 (missing[0].upper() + missing[1:] + ". ", "yellow"), "So no ranks either."
             )
         )
-    lines.append(
-        Text(
-            "Latencies are those of verified answers in a closed loop at full load: they compare "
-            "servers at their limit and do not tell how fast a half-loaded one answers.",
+    if not run.load.rates or not run.load.rate_rounds:
+        lines.append(
+            Text("No latencies: they need phases at fixed rates (--rates), which this run had not.")
         )
-    )
+    lines.extend(_client_cost(run))
+    lines.extend(Text(text, style="yellow") for text in find_disparities(run.stacks))
     return Padding(_bullets(lines), (1, 0, 0, 0))
+
+
+def _client_cost(run: Run) -> Iterator[Text]:
+    """Say what each client can do and what it adds."""
+    for item in run.calibrations:
+        text = (
+            f"{item.client} by itself, against a target that answers at once: up to "
+            f"{format_rate(item.throughput)} req/s, {item.cpu_per_request * 1e6:.0f} us of CPU per "
+            "request"
+        )
+        if item.delays:
+            rates = "; ".join(
+                f"{format_rate(rate)}/s {format_latency(p50)} / {format_latency(p99)}"
+                for rate, (p50, p99, _) in item.delays
+            )
+            text += f"; p50 / p99 ms at {rates}"
+        yield Text(f"{text}. That much of what is reported is not the server's.")
 
 
 def _circumstances(run: Run) -> RenderableType:
@@ -300,12 +420,27 @@ def _cpus(cpus: tuple[int, ...]) -> str:
 
 def _load(run: Run) -> str:
     load = run.load
-    clients = {outcome.load.client for outcome in run.outcomes if not isinstance(outcome, Failure)}
+    clients = {
+        phase.load.client
+        for outcome in run.outcomes
+        if not isinstance(outcome, Failure)
+        for phase in outcome.phases
+    }
     client = f" {', '.join(sorted(clients))}" if clients else ""
+    users = f"{load.users} users" if load.users else "as many users as serve most"
+    text = (
+        f"Locust{client}. Capacity: closed loop, {users}, {load.duration:g} s measured, "
+        f"{counted(run.rounds, 'round')}"
+    )
+    if load.rates and load.rate_rounds:
+        text += (
+            f". Fixed rates: open loop, {load.arrivals} arrivals, up to {load.connections} "
+            f"connections, {load.duration * RATE_STRETCH:g} s measured, "
+            f"{counted(load.rate_rounds, 'round')}"
+        )
     return (
-        f"Locust{client}, {load.users} users in a closed loop; {load.warmup:g} s and at least "
-        f"{load.warmup_requests} requests of warm-up, {load.duration:g} s measured; "
-        f"{counted(run.rounds, 'round')} in shuffled order, seed {run.seed}"
+        f"{text}. Warm-up {load.warmup:g} s and at least {load.warmup_requests} requests; a fresh "
+        f"server for each trial; shuffled order, seed {run.seed}"
     )
 
 
