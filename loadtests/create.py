@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 
 from locust import task
+
 from toolkit.client import Request, Scenario, SocketUser
 
 numbers = itertools.count()

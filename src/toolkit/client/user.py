@@ -4,7 +4,7 @@ A task may be
 
 - a ``Request``: it is sent, nothing else;
 - a generator function: every request it yields is sent, and the answer is the value of the yield;
-- any other function, as with Locust's own users: it calls ``self.client`` and waits in its greenlet.
+- any other function, as with Locust's own users: it calls ``self.client`` and waits for it.
 
 Users with tasks of the first two kinds only are driven by the event loop, which doubles the rate.
 Their code runs in the loop, so it must not wait for anything but the answers it yields for.
@@ -23,11 +23,11 @@ from locust import User
 from locust.env import Environment
 from locust.exception import StopUser
 
-from toolkit.client.channel import Channel
-from toolkit.client.http1 import Answer, Check, Request
-from toolkit.client.origin import Origin
 from toolkit.client.pace import Pace
 from toolkit.client.recorder import Recorder, Window
+from toolkit.wire.channel import Channel
+from toolkit.wire.http1 import Answer, Check, Request
+from toolkit.wire.origin import Origin
 
 _STOPPING = "stopping"
 Scenario = Generator[Request, Answer, None]

@@ -1,7 +1,7 @@
 """A target that answers at once: what a load generator shows against it is the generator's own.
 
-Started with ``python null.py PORT``, on loopback. Stand-alone: imports nothing of the toolkit, so it
-starts at once. A request for ``/close`` is answered with the end of the connection.
+Started with ``python null.py PORT``, on loopback. Stand-alone: imports nothing of the toolkit, so
+it starts at once. A request for ``/close`` is answered with the end of the connection.
 """
 
 import select

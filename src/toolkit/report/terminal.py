@@ -22,8 +22,8 @@ from toolkit.measured import (
 )
 from toolkit.plan import RATE_STRETCH
 from toolkit.stats import Ratio
-from toolkit.validity import find_disparities
 from toolkit.units import counted, format_bytes, format_duration, format_latency, format_rate
+from toolkit.validity import find_disparities
 
 _T = TypeVar("_T")
 _UNBOUNDED = 10_000

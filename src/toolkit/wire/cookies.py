@@ -4,11 +4,11 @@ from email.message import Message
 from http.cookiejar import CookieJar
 from urllib.request import Request as UrlRequest
 
-from toolkit.client.http1 import Answer
+from toolkit.wire.http1 import Answer
 
 
 class Cookies:
-    """Remembers what the server sets and gives it back, by RFC 6265 as ``http.cookiejar`` has it."""
+    """Remembers what the server sets and gives it back, as ``http.cookiejar`` has it."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin

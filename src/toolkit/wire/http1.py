@@ -8,6 +8,7 @@ asked for make the connection unusable.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -144,8 +145,10 @@ class Request:
         return self._head + host + cookies + self._tail
 
     def redirected(self, path: str, status: int) -> "Request":
-        """Give the request that follows a redirect (RFC 9110, 15.4): 303 asks with GET, as do 301
-        and 302 after POST; 307 and 308 repeat the request.
+        """Give the request that follows a redirect to another path.
+
+        By RFC 9110, 15.4: 303 asks with GET, as do 301 and 302 after POST; 307 and 308 repeat the
+        request.
         """
         change = status == 303 or (status in (301, 302) and self.method == "POST")
         method = "GET" if change and self.method != "HEAD" else self.method
@@ -373,14 +376,14 @@ class AnswerReader:
         """Whether anything of the answer has come."""
         return self._begun
 
-    # what the parser calls
-
     def on_message_begin(self) -> None:
+        """See httptools, as for the following."""
         if self._complete:
             raise ProtocolError("unexpected bytes after the answer")
         self._begun = True
 
     def on_headers_complete(self) -> None:
+        """Take the end of the headers."""
         self._headed = True
         if self._to_head and self._parser.get_status_code() >= 200:
             # the parser waits for the body that the length announces: it cannot go on
@@ -388,6 +391,7 @@ class AnswerReader:
             self._finish()
 
     def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
         if self._complete:
             raise ProtocolError("a body in the answer to HEAD")
         self._parts.append(part)
@@ -396,6 +400,7 @@ class AnswerReader:
             raise ProtocolError(f"a body of more than {MOST_BODY} bytes")
 
     def on_message_complete(self) -> None:
+        """Take the end of an answer, or of an interim one."""
         if self._complete:
             return
         status = self._parser.get_status_code()
@@ -463,10 +468,9 @@ class _Headers:
 
     def read(self, data: bytes) -> list[tuple[str, str]]:
         self._parser = HttpResponseParser(self)
-        try:
+        # what follows the headers was judged when it came
+        with suppress(HttpParserError, HttpParserUpgrade):
             self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            pass  # what follows the headers was judged when it came
         return self.found
 
 

@@ -2,9 +2,11 @@
 
 import socket
 import ssl
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from toolkit.client.http1 import Head
+if TYPE_CHECKING:
+    from toolkit.wire.http1 import Head
 
 _Address = tuple[int, tuple[str, int] | tuple[str, int, int, int]]
 

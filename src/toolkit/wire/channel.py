@@ -16,9 +16,9 @@ from typing import Any
 
 from gevent import get_hub
 
-from toolkit.client.cookies import Cookies
-from toolkit.client.http1 import Answer, AnswerReader, ProtocolError, Request
-from toolkit.client.origin import Origin, Tls
+from toolkit.wire.cookies import Cookies
+from toolkit.wire.http1 import Answer, AnswerReader, ProtocolError, Request
+from toolkit.wire.origin import Origin, Tls
 
 _READ, _WRITE = 1, 2
 _CHUNK = 65_536
@@ -128,7 +128,7 @@ class Channel:
         self._used = False
         try:
             sock = self._socket = _socket.socket(family, _socket.SOCK_STREAM)
-            sock.setblocking(False)  # noqa: FBT003 - its only parameter
+            sock.setblocking(False)
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
             code = sock.connect_ex(address)
         except OSError as error:
@@ -210,13 +210,7 @@ class Channel:
             if not data:
                 self._on_end()
                 return
-            if self._tls is not None:
-                data, wire = self._tls.receive(data)
-                if wire:
-                    self._write(wire)
-                if not data or self._socket is None:
-                    return
-            answer = self._reader.feed(data)
+            answer = self._take(data)
         except ProtocolError as error:
             self._fail(str(error))
             return
@@ -229,6 +223,15 @@ class Channel:
                 self._drop()
             self._finish(answer)
 
+    def _take(self, data: bytes) -> Answer | None:
+        """Read what was received, through TLS where there is one."""
+        if self._tls is None:
+            return self._reader.feed(data)
+        data, wire = self._tls.receive(data)
+        if wire:
+            self._write(wire)
+        return self._reader.feed(data) if data and self._socket is not None else None
+
     def _on_end(self) -> None:
         """Take the end of the connection: of the answer, or in its middle."""
         if self._may_retry():
@@ -239,7 +242,7 @@ class Channel:
         self._finish(answer)
 
     def _may_retry(self) -> bool:
-        """Tell whether a kept connection was closed before it took the request (RFC 9112, 9.3.1)."""
+        """Tell whether a kept connection ended before it took the request (RFC 9112, 9.3.1)."""
         return (
             self._used and not self._retried and not self._reader.begun and self._request.idempotent
         )
@@ -316,7 +319,7 @@ class Channel:
             self._done()
 
     def _drop(self) -> None:
-        """Close the connection at once: gunicorn makes the next client wait for one that lingers."""
+        """Close the connection at once: gunicorn has the next client wait for one that lingers."""
         sock, self._socket = self._socket, None
         self._rest = b""
         for watcher in (self._io, self._writing):
