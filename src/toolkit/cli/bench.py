@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import PART, PARTS, common, grouped, patterns, running
+from toolkit.cli.options import PART, PARTS, common, grouped, patterns, running, wanted_rate
 
 if TYPE_CHECKING:
     from toolkit.catalog import Catalog
@@ -65,6 +65,7 @@ _FAILED = 4
 @click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
 )
+@wanted_rate
 @running
 @common
 def command(
@@ -74,6 +75,7 @@ def command(
     quick: bool,
     dry_run: bool,
     results: Path | None,
+    wanted: float | None,
     config_file: Path | None,
     **given: Any,  # noqa: ANN401 - the options above, by table and key
 ) -> int:
@@ -107,7 +109,7 @@ def command(
         precision=config.bench.precision or None,
         time_limit=config.bench.time_limit,
     )
-    return _dry_run(config, plan) if dry_run else _bench(config, plan)
+    return _dry_run(config, plan) if dry_run else _bench(config, plan, wanted)
 
 
 def _twice(found: "Catalog", pattern: str) -> "tuple[Stack, ...]":
@@ -130,7 +132,7 @@ def _dry_run(config: "Config", plan: "Plan") -> int:
     return 0
 
 
-def _bench(config: "Config", plan: "Plan") -> int:
+def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     from toolkit.bench import World, run_bench
     from toolkit.cli.wiring import contracts, messages, output, session
     from toolkit.host import read_counters, read_host
@@ -177,7 +179,7 @@ def _bench(config: "Config", plan: "Plan") -> int:
     except KeyboardInterrupt:
         _mention(store.path(run_id), run_id)
         raise
-    show(run, output())
+    show(run, output(), wanted=wanted)
     _say_where(store.path(run_id), run)
     fine = all(isinstance(item, Measurement) and item.valid for item in run.outcomes)
     return 0 if fine else _FAILED

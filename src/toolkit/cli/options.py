@@ -68,6 +68,15 @@ def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+wanted_rate = click.option(
+    "--wanted-rate",
+    "wanted",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="REQ/S",
+    help="Count the servers that it takes for this rate.",
+)
+
+
 def common(function: F) -> F:
     """Add what every command takes."""
     return _all(

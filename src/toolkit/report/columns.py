@@ -1,0 +1,234 @@
+"""Columns of the terminal's tables, and which of them go where there is no room for all."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement as Width
+from rich.table import Table
+
+from toolkit.compare import AtRate, Row, missing_rounds
+from toolkit.compare import Table as Comparison
+from toolkit.measured import Run
+from toolkit.stats import Interval, Ratio
+from toolkit.units import format_bytes, format_latency, format_rate
+
+_T = TypeVar("_T")
+_UNBOUNDED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; the highest ``drop`` goes first where the width does not do."""
+
+    title: str
+    cell: Callable[[Row], str]
+    drop: int = 0
+    justify: Literal["left", "right"] = "right"
+
+
+def fitting(
+    rows: Sequence[Row], columns: Sequence[Column], console: Console
+) -> tuple[Table, list[str]]:
+    """Make a table of as many columns as there is room for; name the others."""
+    hidden: list[str] = []
+    shown = list(columns)
+    table = _table(rows, shown)
+    droppable = sorted((c for c in columns if c.drop), key=lambda column: -column.drop)
+    unbounded = console.options.update(width=_UNBOUNDED)
+    while droppable and Width.get(console, unbounded, table).maximum > console.width:
+        gone = droppable.pop(0)
+        shown.remove(gone)
+        hidden.append(gone.title)
+        table = _table(rows, shown)
+    return table, hidden
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        name = column.title == "stack"
+        # a name may break, but not to pieces; a number never
+        table.add_column(
+            column.title,
+            justify=column.justify,
+            no_wrap=not name,
+            overflow="fold",
+            min_width=14 if name else None,
+        )
+    for row in rows:
+        table.add_row(*(column.cell(row) for column in columns), style=None if row.valid else "dim")
+    return table
+
+
+def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
+    """What each stack can do at most, and how sure that is."""
+
+    def ratio(row: Row) -> str:
+        return "baseline" if row.stack == comparison.baseline else format_ratio(row.ratio)
+
+    ranked = missing_rounds(run) is None
+    columns = [
+        Column("rank", _rank, drop=1),
+        _STACK,
+        Column("req/s", lambda row: _optional(row.throughput, lambda x: format_rate(x.value))),
+        Column("95 %", lambda row: _optional(row.throughput, _interval), drop=4, justify="left"),
+        Column("ratio to baseline", ratio, justify="left"),
+        Column(
+            f"p99<{run.load.objective * 1e3:g}ms at",
+            lambda row: _optional(row.under_objective, _objective),
+            drop=2,
+        ),
+        Column("users", _users, drop=3),
+        Column("errors", lambda row: _optional(row.error_rate, _percent), drop=5),
+    ]
+    absent = {
+        "rank": not ranked,
+        "95 %": not ranked,
+        columns[5].title: all(row.under_objective is None for row in comparison.rows),
+        "errors": not any(row.error_rate for row in comparison.rows),
+    }
+    return [column for column in columns if not absent.get(column.title)]
+
+
+def rate_columns(comparison: Comparison) -> list[Column]:
+    """How long answers took at the same rate for all; empty if no rate was measured."""
+    parts = sorted({at.part for row in comparison.rows for at in row.at_rates})
+    if not parts:
+        return []
+    columns = [_STACK]
+    for number, part in enumerate(parts):
+        rate = next(at.rate for row in comparison.rows for at in row.at_rates if at.part == part)
+        title = f"{part:.0%} ({format_rate(rate)}/s)"
+        if part > 1:
+            columns.append(Column(f"{title}: served, calm after", _overload(part), drop=1))
+        else:
+            # the middle rates tell least
+            drop = 2 + number if 0 < number < len(parts) - 1 else 0
+            columns.append(Column(title, _latencies(part), drop=drop))
+    return columns
+
+
+def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column]:
+    """What an answer costs, and what a server costs that waits for requests.
+
+    Args:
+        comparison: The stacks.
+        wanted: Requests/s for which replicas are counted, None: for no rate.
+    """
+    columns = [
+        _STACK,
+        Column("CPU ms/req", lambda row: _optional(row.cpu_per_request, _cpu)),
+        Column("user + system", _user_and_system, drop=6),
+        Column("req/s per core", lambda row: _optional(row.rate_per_core, format_rate), drop=2),
+        Column("memory", lambda row: _optional(row.memory_peak, format_bytes)),
+        Column("req/s per MiB", lambda row: _optional(row.rate_per_mebibyte, format_rate), drop=3),
+        Column("switches/req", lambda row: _optional(row.switches, _hundredths), drop=8),
+        Column("threads", lambda row: _optional(row.threads, str), drop=7),
+        Column("start s", lambda row: _optional(row.start_seconds, _hundredths), drop=4),
+        Column("stop s", lambda row: _optional(row.stop_seconds, _hundredths), drop=5),
+    ]
+    if wanted is not None:
+        title = f"for {format_rate(wanted)}/s"
+        columns.append(Column(title, lambda row: _optional(row.replicas(wanted), str), drop=1))
+    return columns
+
+
+def _name(row: Row) -> str:
+    if row.valid:
+        return row.stack
+    return f"{row.stack} ({'failed' if row.throughput is None else 'invalid'})"
+
+
+_STACK = Column("stack", _name, justify="left")
+
+
+def _rank(row: Row) -> str:
+    if row.rank is None:
+        return "-"
+    return f"{row.rank}=" if row.shared else str(row.rank)
+
+
+def _interval(rate: Interval) -> str:
+    if rate.low is None or rate.high is None:
+        return "-"
+    return f"[{format_rate(rate.low)}, {format_rate(rate.high)}]"
+
+
+def format_ratio(ratio: Ratio | None) -> str:
+    """Write a ratio with its interval; ~ marks a tie."""
+    if ratio is None:
+        return "-"
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.2f}x"
+    tie = " ~" if ratio.tie else ""
+    return f"{ratio.value:.2f}x [{ratio.low:.2f}, {ratio.high:.2f}]{tie}"
+
+
+def _users(row: Row) -> str:
+    if row.users is None:
+        return "-"
+    if row.knee is None or row.knee.users == row.users:
+        return str(row.users)
+    return f"{row.users} (knee {row.knee.users})"
+
+
+def _objective(rate: float) -> str:
+    return f"{format_rate(rate)}/s" if rate else "missed"
+
+
+def _latencies(part: float) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        at = _at(row, part)
+        if at is None or at.latencies is None:
+            return "-"
+        if not at.valid:
+            return "invalid"
+        mark = "" if at.carried else "> "
+        return mark + " / ".join(format_latency(seconds) for seconds in at.latencies)
+
+    return cell
+
+
+def _overload(part: float) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        at = _at(row, part)
+        if at is None:
+            return "-"
+        if not at.valid:
+            return "invalid"
+        calm = "not in 5 s" if at.recovery is None else f"{at.recovery:.2f} s"
+        wrong = f", {_percent(at.error_rate)} wrong" if at.error_rate else ""
+        return f"{format_rate(at.goodput)}/s{wrong}, {calm}"
+
+    return cell
+
+
+def _at(row: Row, part: float) -> AtRate | None:
+    return next((at for at in row.at_rates if at.part == part), None)
+
+
+def _user_and_system(row: Row) -> str:
+    if row.cpu_user is None or row.cpu_system is None:
+        return "-"
+    return f"{_cpu(row.cpu_user)} + {_cpu(row.cpu_system)}"
+
+
+def _cpu(seconds: float) -> str:
+    return f"{seconds * 1e3:.3f}"
+
+
+def _hundredths(number: float) -> str:
+    return f"{number:.2f}"
+
+
+def _percent(part: float) -> str:
+    if part == 0:
+        return "0"
+    return "<0.01 %" if part < 1e-4 else f"{part:.2%}".replace("%", " %")
+
+
+def _optional(value: _T | None, form: Callable[[_T], str]) -> str:
+    return "-" if value is None else form(value)
