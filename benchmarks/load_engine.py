@@ -231,7 +231,7 @@ def show_rates(samples: Samples) -> dict[str, str]:
     """Print answers/s and CPU, and the ratios within rounds; give the ratios."""
     print(f"\nnginx, {CONNECTIONS} connections, one generator core: medians of the rounds")
     for name, found in samples.items():
-        rate, cpu = (median(values) for values in zip(*((s.rate, s.cpu) for s in found)))
+        rate, cpu = median(s.rate for s in found), median(s.cpu for s in found)
         print(f"  {name:14} {rate:9,.0f} req/s   {cpu * 1e6:6.1f} us of generator CPU per request")
     ratios = {}
     for mine, other in (("SocketUser", "FastHttpUser"), ("SocketUser", "wrk")):

@@ -20,7 +20,7 @@ from toolkit.measured import (
     StackFacts,
     Usage,
 )
-from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload
+from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload, original_of
 from toolkit.plan import capacity_phase, one_round, ramp_phases, rate_phases
 from toolkit.ports import LoadEngine, LoadSession, Observer, Runtime, Service, Tick
 from toolkit.store import Store, utc_now
@@ -255,20 +255,24 @@ def _phases(trial: Trial, run: Run) -> Iterable[Phase] | None:
 
 
 def users_of(run: Run, stack: str, workload: str) -> int:
-    """Say with how many users the capacity of a case is measured."""
+    """Say with how many users the capacity of a case is measured; copies of a stack with as many.
+
+    A ramp is one look at each number of users, and noise may put the knee of a stack elsewhere than
+    that of its copy: then they would be loaded differently, and no longer be the same.
+    """
     if run.load.users:
         return run.load.users
-    for outcome in run.outcomes:
-        trial = outcome.trial
-        if (trial.stage, trial.stack, trial.workload) == (
-            Stage.RAMP,
-            stack,
-            workload,
-        ) and isinstance(outcome, Measurement):
-            knee = find_knee(outcome.phases)
-            if knee is not None:
-                return knee.full_users
-    return min(_USERS_IF_UNKNOWN, run.load.most_users)
+    knees = [
+        knee
+        for outcome in run.outcomes
+        if isinstance(outcome, Measurement)
+        and outcome.trial.stage is Stage.RAMP
+        and original_of(outcome.trial.stack) == original_of(stack)
+        and outcome.trial.workload == workload
+        and (knee := find_knee(outcome.phases)) is not None
+    ]
+    unknown = min(_USERS_IF_UNKNOWN, run.load.most_users)
+    return max((knee.full_users for knee in knees), default=unknown)
 
 
 def baseline_capacity(run: Run, workload: str) -> float | None:

@@ -1,5 +1,6 @@
 """From the outcomes of a run to what a report shows: rows with ranks, ratios and doubts. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,10 +73,10 @@ class Row:
             where there is no common round.
         at_rates: What it did at fixed rates, the lowest first.
         under_objective: Highest rate it carried with its p99 within the objective, requests/s; 0 if
-            it missed it at the lowest; None if no rate was measured.
+            it missed it at the lowest; None if no rate tells, because none was measured or valid.
         valid: How many trials may be used; none if most are invalid, and then the numbers shown are
             those of all.
-        findings: What was found in the trials, with the number of trials.
+        findings: What was found in the measured windows, with the number of those.
         failures: Trials that gave no number.
     """
 
@@ -109,6 +110,25 @@ class Row:
             return None
         return self.cpu_user + self.cpu_system
 
+    @property
+    def rate_per_core(self) -> float | None:
+        """Verified answers per CPU second that the server used."""
+        return 1 / self.cpu_per_request if self.cpu_per_request else None
+
+    @property
+    def rate_per_mebibyte(self) -> float | None:
+        """Verified answers/s for each MiB of the server's peak."""
+        if self.throughput is None or not self.memory_peak:
+            return None
+        return self.throughput.value / (self.memory_peak / 2**20)
+
+    def replicas(self, rate: float) -> int | None:
+        """Count servers like the measured one that carry a rate (requests/s) within the objective.
+
+        None where it is not known what one carries, or it missed the objective at every rate.
+        """
+        return math.ceil(rate / self.under_objective) if self.under_objective else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -134,6 +154,11 @@ def tables(run: Run) -> tuple[Table, ...]:
     """Sum up a run, one table per workload in the order of the plan."""
     workloads = dict.fromkeys(trial.workload for trial in run.trials)
     return tuple(_table(run, workload) for workload in workloads)
+
+
+def usable_rates(run: Run, stack: str, workload: str) -> dict[int, float]:
+    """Give the capacities of a case, requests/s, by the number of the round; only the valid."""
+    return _rates(_case(run, stack, workload).usable)
 
 
 def missing_rounds(run: Run) -> str | None:
@@ -213,10 +238,16 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     # without a single valid trial its numbers are still shown, but never ranked or compared
     shown = list(usable.values()) or [item.phases[0] for item in case.capacity]
     measured = [*case.capacity, *case.latency]
-    row = Row(stack=stack, findings=_count_findings(measured), failures=tuple(case.failures))
     at_rates = _at_rates(run, case.latency)
+    row = Row(
+        stack=stack,
+        at_rates=at_rates,
+        under_objective=_under_objective(at_rates, run.load.objective),
+        findings=_count_findings(measured),
+        failures=tuple(case.failures),
+    )
     if not shown:
-        return replace(row, at_rates=at_rates)
+        return row
     answers = sum(phase.load.requests for phase in shown)
     failed = sum(phase.load.failed for phase in shown)
     latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
@@ -237,8 +268,6 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
         start_seconds=median(item.start_seconds for item in case.capacity),
         stop_seconds=next((item.stop_seconds for item in case.ramp), None),
         ratio=_ratio(_rates(usable), _rates(baseline.usable)) if stack != run.baseline else None,
-        at_rates=at_rates,
-        under_objective=_under_objective(at_rates, run.load.objective),
         valid=len(usable),
     )
 
@@ -297,14 +326,15 @@ def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> At
 
 def _under_objective(at_rates: Sequence[AtRate], objective: float) -> float | None:
     """Give the highest rate before the first that broke the objective."""
-    best = 0.0
+    best: float | None = None
     for at in at_rates:
         if not at.valid:
             continue
         if not at.carried or at.latencies is None or at.latencies[1] > objective:
-            return best
+            # below it there may be rates that it carried, but nobody knows
+            return 0.0 if at is at_rates[0] else best
         best = at.rate
-    return best or None
+    return best
 
 
 def _ratio(mine: dict[int, float], other: dict[int, float]) -> Ratio | None:

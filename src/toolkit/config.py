@@ -24,6 +24,9 @@ DEFAULT_WORKLOADS = ("list", "create")
 QUICK: Mapping[str, Any] = {"rounds": 1, "rate_rounds": 0, "users": 32, "warmup": 0.3}
 """What ``--quick`` sets: a first look within a minute, with no interval on any ratio."""
 
+AGAINST_ITSELF: Mapping[str, Any] = {"workloads": ("list",), "baseline": "", "rate_rounds": 0}
+"""What ``--aa`` sets: one workload and the capacity tell how noisy a machine is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeConfig:

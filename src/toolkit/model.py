@@ -54,7 +54,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """An app under a server.
+    """An app under a server, written as ``flask/gunicorn-sync``.
 
     Attributes:
         copy: 1, or 2 for the second of a stack that is compared with itself.
@@ -67,7 +67,18 @@ class Stack:
     @property
     def id(self) -> str:
         """``flask/gunicorn-sync``, with ``#2`` for the second."""
-        return f"{self.app.name}/{self.server.name}" + (f"#{self.copy}" if self.copy > 1 else "")
+        name = f"{self.app.name}/{self.server.name}"
+        return name if self.copy == 1 else twin_of(name)
+
+
+def twin_of(stack: str) -> str:
+    """Give the id of the second copy of a stack that is compared with itself."""
+    return f"{stack}#2"
+
+
+def original_of(stack: str) -> str:
+    """Give the id of the stack that this one is a copy of, its own if it is none."""
+    return stack.partition("#")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,13 +85,14 @@ def command(
     in shuffled order. The report tells which differences are real. Results are stored after
     every trial; `toolkit report` shows them again.
     """
-    from toolkit.config import QUICK, load_config, with_flags
+    from toolkit.config import AGAINST_ITSELF, QUICK, load_config, with_flags
     from toolkit.plan import make_plan
 
     config = load_config(Path.cwd(), config_file)
     flags = grouped({**given, "bench_stacks": stacks, "bench_workloads": workloads})
-    if quick:
-        config = with_flags(config, {"bench": QUICK})
+    for chosen, settings in ((aa, AGAINST_ITSELF), (quick, QUICK)):
+        if chosen:
+            config = with_flags(config, {"bench": settings})
     config = with_flags(config, flags)
     if results is not None:
         config = replace(config, results=str(results))

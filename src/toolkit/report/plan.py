@@ -1,5 +1,7 @@
 """What a bench would do, in a terminal (``--dry-run``)."""
 
+from itertools import groupby
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -30,8 +32,7 @@ def show(
         commands.add_row(stack.id, Text(" ".join(argv_of(stack, environment))))
     console.print(commands)
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
-    for number in range(1, plan.rounds + 1):
-        trials = [trial for trial in plan.trials if trial.round == number]
+    for (stage, number), trials in groupby(plan.trials, lambda trial: (trial.stage, trial.round)):
         cases = ", ".join(f"{trial.stack} {trial.workload}" for trial in trials)
-        order.add_row(str(number), Text(cases))
+        order.add_row(f"{stage} {number}", Text(cases))
     console.print(order)

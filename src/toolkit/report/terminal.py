@@ -11,10 +11,19 @@ from rich.text import Text
 from toolkit.compare import Table as Comparison
 from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
+from toolkit.noise import NoiseFloor, noise_floors
 from toolkit.report.circumstances import circumstances
-from toolkit.report.columns import Column, capacity_columns, cost_columns, fitting, rate_columns
+from toolkit.report.columns import (
+    Column,
+    capacity_columns,
+    cost_columns,
+    fitting,
+    format_ratio,
+    rate_columns,
+)
 from toolkit.report.notes import notes
-from toolkit.units import format_duration, format_latency, format_rate
+from toolkit.stats import LEAST_PAIRS
+from toolkit.units import counted, format_duration, format_latency, format_rate
 from toolkit.validity import find_disparities
 
 _LATENCY_TITLE = (
@@ -34,6 +43,8 @@ def show(run: Run, console: Console, *, wanted: float | None = None) -> None:
     console.print(_headline(run))
     for comparison in tables(run):
         console.print(_section(comparison, run, console, wanted))
+    for floor in noise_floors(run):
+        console.print(_noise(floor, run))
     console.print(_legend(run, wanted))
     console.print(_circumstances(run))
 
@@ -77,6 +88,30 @@ def _section(
     if lines:
         parts.append(Padding(_bullets(lines), (0, 0, 0, 2)))
     return Group(*parts)
+
+
+def _noise(floor: NoiseFloor, run: Run) -> Text:
+    ratio = floor.ratio
+    text = Text.assemble(("\nNoise floor", "bold"), f", {run.baseline} against itself under ")
+    text.append(f"{floor.workload}: {format_ratio(ratio)}, ")
+    if ratio.tie is None:
+        text.append(f"no interval, it takes {LEAST_PAIRS} rounds", style="yellow")
+    elif ratio.tie:
+        text.append("a tie, as it must be", style="green")
+    else:
+        text.append(
+            "NOT a tie although both are the same: one such run in twenty is to be expected, "
+            "more of them mean that something favours one",
+            style="bold red",
+        )
+    if floor.spread is not None:
+        text.append(f". One round alone is off by {floor.spread:.1%} (standard deviation)")
+    if ratio.precision is not None:
+        text.append(
+            f"; {counted(ratio.pairs, 'round')} like these tell differences from about "
+            f"{ratio.precision:.1%} on"
+        )
+    return text.append(".")
 
 
 def _bullets(texts: Iterable[Text]) -> Table:
