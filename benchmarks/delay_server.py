@@ -1,7 +1,8 @@
 """A server that answers after a known time, and knows how long it really took.
 
-``python delay_server.py PORT SECONDS``, on loopback. ``GET /truth`` gives the percentiles of the
-times from the reading of a request to the writing of its answer since it was last asked, in
+``python delay_server.py PORT SECONDS [FREEZE EVERY]``, on loopback: with the last two it does
+nothing at all for so many seconds, every so many seconds. ``GET /truth`` gives the percentiles
+of the times from the reading of a request to the writing of its answer since it was last asked, in
 seconds. Stand-alone: imports nothing of the toolkit.
 """
 
@@ -10,14 +11,15 @@ import select
 import socket
 import sys
 from collections import deque
-from time import perf_counter
+from time import perf_counter, sleep
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 _RANKS = (50, 90, 99, 99.9)
 
 
-def serve(port: int, delay: float) -> None:
+def serve(port: int, delay: float, freeze: float = 0.0, every: float = float("inf")) -> None:
     """Answer until the process is ended."""
+    next_freeze = perf_counter() + every
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)
     readers = [listener]
@@ -27,8 +29,12 @@ def serve(port: int, delay: float) -> None:
     print("ready", flush=True)
     while True:
         # select() waits to the microsecond, epoll only to the millisecond
-        left = max(waiting[0][0] + delay - perf_counter(), 0) if waiting else None
+        until = min(waiting[0][0] + delay if waiting else next_freeze, next_freeze)
+        left = None if until == float("inf") else max(until - perf_counter(), 0)
         readable, _, _ = select.select(readers, (), (), left)
+        if perf_counter() >= next_freeze:
+            sleep(freeze)
+            next_freeze += every
         while waiting and perf_counter() >= waiting[0][0] + delay:
             came, connection = waiting.popleft()
             try:
@@ -68,4 +74,4 @@ def _percentiles(values: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), float(sys.argv[2]))
+    serve(int(sys.argv[1]), *map(float, sys.argv[2:]))

@@ -3,7 +3,10 @@
 Side by side in one run, on one core, in rounds of shuffled order:
 
 1. 64 connections against nginx on another core: answers/s and the generator's CPU per request;
-2. 64 connections against a server that answers after 5 ms, and knows how long it really took.
+2. 64 connections against a server that answers after 5 ms, and knows how long it really took;
+3. a server that answers after 1 ms and freezes for 400 ms in every 4 s: closed loops, and open ones
+   that count from the intended start. For arrivals at any time the truth follows from the freeze:
+   latencies beyond x have the share (0.4 - x) / 4, so p95 is 200 ms and p99 360 ms.
 
 Needs nginx and wrk (Debian: apt-get install nginx-light wrk) and two CPUs.
 """
@@ -20,7 +23,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +31,7 @@ import toolkit.load
 from toolkit.histogram import LatencyHistogram
 from toolkit.host import read_host, siblings
 from toolkit.load.engine import LocustEngine
-from toolkit.model import Phase, Placement, Workload
+from toolkit.model import Arrivals, Phase, Placement, Workload
 from toolkit.placement import place
 from toolkit.ports import Tick
 from toolkit.runtime.guardian import Guardian
@@ -38,7 +41,17 @@ from toolkit.store import utc_now
 
 CONNECTIONS = 64
 DELAY = 0.005
+FREEZE, EVERY = 0.4, 4.0
+OPEN_RATE = 200.0
+FREEZING_USERS = 10
 CLIENTS = {"SocketUser": "null_socket", "FastHttpUser": "null_fast", "HttpUser": "null_http"}
+WAYS = [
+    "SocketUser, open poisson",
+    "SocketUser, open constant",
+    "SocketUser, closed",
+    "FastHttpUser, closed",
+    "wrk, closed",
+]
 SEED = 20261124
 
 NGINX = """
@@ -57,20 +70,21 @@ http {{
 
 WRK_SAYS = """
 done = function(summary, latency, requests)
-  io.write(string.format('{"requests": %d, "seconds": %f, "50": %f, "99": %f}\\n',
+  io.write(string.format('{"requests": %d, "seconds": %f, "50": %f, "95": %f, "99": %f}\\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e6,
-    latency:percentile(99) / 1e6))
+    latency:percentile(95) / 1e6, latency:percentile(99) / 1e6))
 end
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One run of a generator: answers/s, CPU seconds per answer, p50 and p99 in seconds."""
+    """One run of a generator: answers/s, CPU seconds per answer, percentiles in seconds."""
 
     rate: float
     cpu: float
     p50: float
+    p95: float
     p99: float
     truth: dict[str, float] = field(default_factory=dict)
 
@@ -85,30 +99,49 @@ class Bench:
     folder: Path
 
     def sample(self, generator: str, url: str, truth: "Truth | None" = None) -> Sample:
-        """Let a generator load a target once."""
+        """Let a generator load a target once, in a closed loop."""
         if generator == "wrk":
-            return self._wrk(url, truth)
+            return self._wrk(url, truth, CONNECTIONS, self.seconds)
+        phase = Phase(users=CONNECTIONS, duration=self.seconds, settle=0.5, least=1000)
+        return self._locust(generator, url, phase, truth)
+
+    def freezing(self, way: str, url: str) -> Sample:
+        """Load the server that freezes once; ``way`` is a generator and the kind of its loop."""
+        generator, _, loop = way.partition(", ")
+        seconds = 3 * EVERY
+        if generator == "wrk":
+            return self._wrk(url, None, FREEZING_USERS, seconds)
+        if loop == "closed":
+            phase = Phase(users=FREEZING_USERS, duration=seconds, settle=0.5)
+        else:
+            arrivals = Arrivals(loop.removeprefix("open "))
+            phase = Phase(
+                users=256, duration=seconds, settle=0.5, rate=OPEN_RATE, part=1.0, arrivals=arrivals
+            )
+        return self._locust(generator, url, phase, None)
+
+    def _locust(self, generator: str, url: str, phase: Phase, truth: "Truth | None") -> Sample:
         workload = Workload(
             name="null",
             summary="",
             path=Path(toolkit.load.__file__).with_name(CLIENTS[generator] + ".py"),
         )
-        phase = Phase(users=CONNECTIONS, duration=self.seconds, settle=0.5, least=1000)
-        with LocustEngine(CONNECTIONS, self.placement, self.guardian).open(workload) as session:
+        with LocustEngine(phase.users, self.placement, self.guardian).open(workload) as session:
             session.aim(url)
             result = session.run(phase, truth or Truth(None))
         if result.failed or not result.requests:
             raise SystemExit(f"{generator}: {result.requests} answers, errors {result.errors}")
-        p50, p99 = LatencyHistogram.decode(result.latency).percentiles(50, 99)
+        p50, p95, p99 = LatencyHistogram.decode(result.latency).percentiles(50, 95, 99)
         return Sample(
             rate=result.throughput,
             cpu=result.use.cpu / result.throughput,
             p50=p50,
+            p95=p95,
             p99=p99,
             truth=truth.found if truth else {},
         )
 
-    def _wrk(self, url: str, truth: "Truth | None") -> Sample:
+    def _wrk(self, url: str, truth: "Truth | None", connections: int, seconds: float) -> Sample:
         script = self.folder / "says.lua"
         script.write_text(WRK_SAYS)
         if truth:
@@ -117,7 +150,7 @@ class Bench:
         done = subprocess.run(
             [
                 *_pinned(self.placement.client_cpus),
-                *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(round(self.seconds), 1)}s"),
+                *("wrk", "-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s"),
                 *("-s", str(script), url),
             ],
             check=True,
@@ -133,6 +166,7 @@ class Bench:
             rate=said["requests"] / said["seconds"],
             cpu=cpu / said["requests"],
             p50=said["50"],
+            p95=said["95"],
             p99=said["99"],
             truth=truth.found if truth else {},
         )
@@ -198,12 +232,12 @@ def nginx(bench: Bench) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def delaying(bench: Bench) -> Iterator[str]:
-    """Start the server that answers after a known time."""
+def delaying(bench: Bench, *seconds: float) -> Iterator[str]:
+    """Start the server that answers after a known time, see delay_server.py."""
     port = free_port(0)
     script = Path(__file__).with_name("delay_server.py")
     with _started(
-        [sys.executable, str(script), str(port), str(DELAY)], bench.placement.server_cpus
+        [sys.executable, str(script), str(port), *map(str, seconds)], bench.placement.server_cpus
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -263,6 +297,23 @@ def show_errors(samples: Samples) -> None:
         print(f"  {name:14} {'   '.join(texts)}   (truth {truth[0]:.2f} / {truth[1]:.2f})")
 
 
+def show_freezes(samples: Samples) -> None:
+    """Print what each way makes of a server that freezes."""
+    print(
+        f"\nserver that freezes {FREEZE * 1e3:g} ms in every {EVERY:g} s; truth: p95 200, p99 360 "
+        "ms; medians of the rounds"
+    )
+    for way, found in samples.items():
+        rate, p50, p95, p99 = (
+            median(getattr(sample, name) for sample in found)
+            for name in ("rate", "p50", "p95", "p99")
+        )
+        print(
+            f"  {way:28} {rate:7,.0f} req/s   p50 {p50 * 1e3:5.2f}   p95 {p95 * 1e3:6.1f}   "
+            f"p99 {p99 * 1e3:6.1f} ms"
+        )
+
+
 def main() -> int:
     """Measure, print, and write what was measured if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -289,12 +340,17 @@ def main() -> int:
         everyone = ["wrk", *CLIENTS]
         with nginx(bench) as url:
             rates = in_rounds(everyone, given.rounds, lambda g: bench.sample(g, url), "nginx")
-        with delaying(bench) as url:
+        with delaying(bench, DELAY) as url:
             errors = in_rounds(
                 everyone, given.rounds, lambda g: bench.sample(g, url, Truth(url)), "5 ms"
             )
+        with delaying(bench, 0.001, FREEZE, EVERY) as url:
+            freezes = in_rounds(
+                WAYS, max(given.rounds // 3, 1), lambda way: bench.freezing(way, url), "freeze"
+            )
     ratios = show_rates(rates)
     show_errors(errors)
+    show_freezes(freezes)
     if given.output:
         document = {
             "what": "benchmarks/load_engine.py",
@@ -303,19 +359,14 @@ def main() -> int:
             "ratios": ratios,
             "nginx": _plain(rates),
             "delay": _plain(errors),
+            "freeze": _plain(freezes),
         }
         given.output.write_text(json.dumps(document, indent=1) + "\n")
     return 0
 
 
 def _plain(samples: Samples) -> dict[str, list[dict[str, object]]]:
-    return {
-        name: [
-            {"rate": s.rate, "cpu": s.cpu, "p50": s.p50, "p99": s.p99, "truth": s.truth}
-            for s in found
-        ]
-        for name, found in samples.items()
-    }
+    return {name: [asdict(sample) for sample in found] for name, found in samples.items()}
 
 
 if __name__ == "__main__":
