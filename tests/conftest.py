@@ -1,29 +1,57 @@
 """Values that many tests need: a run in memory, with numbers that are known."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import settings
 
 from toolkit.histogram import LatencyHistogram
 from toolkit.measured import (
+    Calibration,
+    ClientUse,
+    Finding,
     Host,
+    HostUse,
     LoadResult,
     Measurement,
     Outcome,
+    PhaseResult,
     Run,
     RuntimeFacts,
+    ServerUse,
     StackFacts,
 )
 from toolkit.model import (
     Knobs,
     LoadSettings,
+    Phase,
     Placement,
+    Stage,
     Trial,
 )
 
+Spread = Callable[[float, int], str]
+MakeLoad = Callable[..., LoadResult]
 MakeMeasurement = Callable[..., Measurement]
 MakeRun = Callable[..., Run]
+
+# how long an example takes says nothing here: timing decides no test
+settings.register_profile("toolkit", deadline=None)
+settings.load_profile("toolkit")
+
+STARTED = "2026-11-24T10:00:00+00:00"
+IDLE_MACHINE = HostUse(
+    server_idle=0.05,
+    server_steal=0.0,
+    server_foreign=0.01,
+    client_foreign=0.02,
+    client_steal=0.0,
+    swapped=0,
+    frequency_change=0.01,
+    ports=0.02,
+)
 
 
 @pytest.fixture
@@ -32,21 +60,43 @@ def placement() -> Placement:
 
 
 @pytest.fixture
-def make_load() -> Callable[..., LoadResult]:
-    def make(**changes: object) -> LoadResult:
-        latency = LatencyHistogram()
-        for milliseconds in range(1, 101):
-            latency.record(milliseconds / 1e3)
+def spread() -> Spread:
+    """Encode so many latencies around a mean, with a tail of three and six times as long."""
+
+    def make(mean: float, count: int) -> str:
+        histogram = LatencyHistogram()
+        tail = {3.0: count // 100, 6.0: count // 200}
+        body = count - sum(tail.values())
+        usual = (count - sum(times * share for times, share in tail.items())) / max(body, 1)
+        for tenth in range(10):
+            tail[usual * (0.55 + tenth / 10)] = body // 10 + (tenth < body % 10)
+        for times, share in tail.items():
+            if share:
+                histogram.record(mean * times, share)
+        return histogram.encode()
+
+    return make
+
+
+@pytest.fixture
+def make_load(spread: Spread) -> MakeLoad:
+    """Give what the generator saw of a healthy closed loop: users = rate x mean latency."""
+
+    def make(*, rate: float = 1000.0, users: int = 32, **changes: object) -> LoadResult:
+        requests = round(rate * 2)
         values: dict[str, object] = {
             "duration": 2.0,
-            "requests": 2000,
+            "requests": requests,
             "errors": {},
-            "latency": latency.encode(),
+            "latency": spread(users / rate, requests),
             "connections": 0,
-            "client_cpu": 0.5,
-            "seen": 2500,
-            "locust_seen": 2500,
-            "client": "FastHttpUser",
+            "fairness": 0.99,
+            "silence": 0.02,
+            "slices": (rate,) * 12,
+            "client": "SocketUser",
+            "use": ClientUse(cpu_user=0.3, cpu_system=0.2, lag=0.0002, memory=60 * 2**20),
+            "seen": requests + 500,
+            "locust_seen": requests + 500,
         }
         return LoadResult(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -54,27 +104,129 @@ def make_load() -> Callable[..., LoadResult]:
 
 
 @pytest.fixture
-def make_measurement(make_load: Callable[..., LoadResult]) -> MakeMeasurement:
+def make_measurement(make_load: MakeLoad) -> MakeMeasurement:
+    """Give a trial of capacity; changes are those of its load."""
+
     def make(
         stack: str = "a/x",
         workload: str = "list",
         round: int = 1,  # noqa: A002 - the model's word
         rate: float = 1000.0,
+        *,
+        users: int = 32,
+        findings: tuple[Finding, ...] = (),
+        start_seconds: float = 0.4,
         **changes: object,
     ) -> Measurement:
-        trial = Trial(stack=stack, workload=workload, round=round, position=1)
-        load = make_load(requests=int(rate * 2))
-        values: dict[str, object] = {
-            "trial": trial,
-            "started_at": "2026-11-24T10:00:00+00:00",
-            "load": load,
-            "server_cpu": 0.9,
-            "memory_peak": 30 * 2**20,
-            "start_seconds": 0.4,
-        }
-        return Measurement(**{**values, **changes})  # type: ignore[arg-type]
+        return Measurement(
+            trial=Trial(stack=stack, workload=workload, round=round, position=1),
+            started_at=STARTED,
+            phases=(
+                PhaseResult(
+                    phase=Phase(users=users, duration=2.0, settle=0.5, least=100),
+                    load=make_load(rate=rate, users=users, **changes),
+                    server=ServerUse(
+                        cpu_user=0.6,
+                        cpu_system=0.3,
+                        memory_peak=30 * 2**20,
+                        throttled=0.0,
+                        oom_kills=0,
+                        restarts=0,
+                        processes=2,
+                        threads=5,
+                        open_files=0.01,
+                        switches=rate * 2,
+                        swapped=0,
+                    ),
+                    host=IDLE_MACHINE,
+                    findings=findings,
+                ),
+            ),
+            start_seconds=start_seconds,
+        )
 
     return make
+
+
+@pytest.fixture
+def make_ramp(make_measurement: MakeMeasurement) -> MakeMeasurement:
+    """Give a ramp, by users and the answers/s they got."""
+
+    def make(
+        stack: str,
+        rates: Mapping[int, float],
+        workload: str = "list",
+        stop_seconds: float | None = 0.1,
+    ) -> Measurement:
+        steps = [make_measurement(stack, rate=rate, users=n) for n, rate in rates.items()]
+        return Measurement(
+            trial=Trial(stack=stack, workload=workload, round=1, position=1, stage=Stage.RAMP),
+            started_at=STARTED,
+            phases=tuple(phase for step in steps for phase in step.phases),
+            start_seconds=0.4,
+            stop_seconds=stop_seconds,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_at_rates(make_measurement: MakeMeasurement, spread: Spread) -> MakeMeasurement:
+    """Give a trial at parts of the baseline's capacity, of a stack with a capacity of its own.
+
+    Below its own capacity it takes ``1 / (own - rate)`` seconds in the mean, as M/M/1 does. Above,
+    it serves what it can, the others wait half a second, and what waits is worked off afterwards.
+    """
+
+    def make(
+        stack: str,
+        round: int = 1,  # noqa: A002 - the model's word
+        *,
+        capacity: float = 1000.0,
+        own: float | None = None,
+        parts: Sequence[float] = (0.5, 0.9, 1.2),
+        findings: tuple[Finding, ...] = (),
+        workload: str = "list",
+        **changes: object,
+    ) -> Measurement:
+        own = capacity if own is None else own
+
+        def at(part: float) -> PhaseResult:
+            rate = part * capacity
+            offered, carried = round_(rate * 2), rate < own
+            answered = offered if carried else round_(own * 2)
+            mean = 1 / (own - rate) if carried else 0.5
+            calm = own - capacity / 2
+            backlog = 0.0 if carried else (rate - own) * 2
+            recovery = backlog / calm if calm > 0 else None
+            load = make_measurement(
+                rate=rate,
+                requests=answered,
+                latency=spread(mean, answered),
+                service=spread(1 / own, answered),
+                slices=(answered / 2,) * 12,
+                offered=offered,
+                late=offered - answered,
+                recovery=recovery if part > 1 else None,
+                **changes,
+            ).phases[0]
+            phase = Phase(users=256, duration=2.0, settle=0.2, rate=rate, part=part, seed=round)
+            return replace(load, phase=phase, findings=findings)
+
+        return Measurement(
+            trial=Trial(
+                stack=stack, workload=workload, round=round, position=1, stage=Stage.LATENCY
+            ),
+            started_at=STARTED,
+            phases=tuple(at(part) for part in parts),
+            start_seconds=0.4,
+        )
+
+    return make
+
+
+round_ = round
+"""The function, where the model's word hides it."""
 
 
 @pytest.fixture
@@ -82,9 +234,10 @@ def make_run(placement: Placement) -> MakeRun:
     def make(outcomes: tuple[Outcome, ...] = (), **changes: object) -> Run:
         trials = tuple(outcome.trial for outcome in outcomes)
         stacks = dict.fromkeys(trial.stack for trial in trials)
+        capacity = [trial.round for trial in trials if trial.stage is Stage.CAPACITY]
         values: dict[str, object] = {
             "id": "20261124-100000-abcd",
-            "started_at": "2026-11-24T10:00:00+00:00",
+            "started_at": STARTED,
             "finished_at": "2026-11-24T10:04:05+00:00",
             "host": Host(
                 system="Linux 6.12",
@@ -110,7 +263,7 @@ def make_run(placement: Placement) -> MakeRun:
             "placement": placement,
             "knobs": Knobs(),
             "load": LoadSettings(),
-            "rounds": max((trial.round for trial in trials), default=1),
+            "rounds": max(capacity, default=1),
             "seed": 7,
             "baseline": next(iter(stacks), "a/x"),
             "trials": trials,
@@ -134,12 +287,73 @@ def make_run(placement: Placement) -> MakeRun:
 
 
 @pytest.fixture
-def six_rounds(make_measurement: MakeMeasurement, make_run: MakeRun) -> Run:
-    """A slow baseline, two equal stacks at twice its rate, drift over the rounds."""
-    noise = random.Random(1)
-    outcomes = [
-        make_measurement(stack, "list", number, rate * number * noise.uniform(0.98, 1.02))
-        for number in range(1, 7)
-        for stack, rate in (("a/x", 1000), ("b/y", 2000), ("c/z", 2000))
-    ]
-    return make_run(tuple(outcomes))
+def make_rounds(
+    make_measurement: MakeMeasurement,
+    make_ramp: MakeMeasurement,
+    make_at_rates: MakeMeasurement,
+    make_run: MakeRun,
+) -> Callable[[int, float], Run]:
+    """Give a run of all stages: a slow baseline and two equal stacks at twice its rate.
+
+    Ramps, so many rounds of capacity, three at fixed rates of which the last is too much for the
+    baseline alone, and a calibration of the client. With each round all get faster by the drift.
+    """
+
+    def make(rounds: int, drift: float) -> Run:
+        noise = random.Random(1)
+        middle = 1 + drift * (rounds - 1) / 2
+        stacks = (("a/x", 1000), ("b/y", 2000), ("c/z", 2000))
+        ramps = [
+            make_ramp(stack, {1: rate / 4, 2: rate / 2, 4: rate, 8: rate, 16: rate * 1.01})
+            for stack, rate in stacks
+        ]
+        capacity = [
+            make_measurement(
+                stack,
+                "list",
+                number,
+                rate * (1 + drift * (number - 1)) * noise.uniform(0.98, 1.02),
+                users=16,
+            )
+            for number in range(1, rounds + 1)
+            for stack, rate in stacks
+        ]
+        at_rates = [
+            make_at_rates(
+                stack,
+                number,
+                capacity=1000 * middle,
+                own=rate * middle * noise.uniform(0.98, 1.02),
+            )
+            for number in range(1, 4)
+            for stack, rate in stacks
+        ]
+        calibration = Calibration(
+            client="SocketUser",
+            throughput=21_000,
+            cpu_per_request=41e-6,
+            delays=(
+                (500 * middle, (0.00011, 0.00031, 0.0009)),
+                (900 * middle, (0.00012, 0.00042, 0.0012)),
+                (1200 * middle, (0.00013, 0.00061, 0.0019)),
+            ),
+        )
+        return make_run(
+            (*ramps, *capacity, *at_rates),
+            calibrations=(calibration,),
+            load=replace(LoadSettings(), rates=(0.5, 0.9, 1.2)),
+        )
+
+    return make
+
+
+@pytest.fixture
+def six_rounds(make_rounds: Callable[[int, float], Run]) -> Run:
+    """Enough for intervals on ratios, too few to rank three stacks; sixfold drift."""
+    return make_rounds(6, 1.0)
+
+
+@pytest.fixture
+def ten_rounds(make_rounds: Callable[[int, float], Run]) -> Run:
+    """Enough to rank three stacks; the drift of a machine that gets warm."""
+    return make_rounds(10, -0.005)

@@ -104,6 +104,11 @@ class Row:
     failures: tuple[Failure, ...] = ()
 
     @property
+    def sound(self) -> bool:
+        """Whether all was measured that was meant to be, and enough of each is valid."""
+        return bool(self.valid) and not self.failures and all(at.valid for at in self.at_rates)
+
+    @property
     def cpu_per_request(self) -> float | None:
         """Server CPU seconds per verified answer, user and system."""
         if self.cpu_user is None or self.cpu_system is None:

@@ -1,37 +1,54 @@
-"""The loop, with fakes for all four ports: nothing is started."""
+"""The loop, with fakes for all ports: nothing is started."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from toolkit.bench import World, run_bench
+from toolkit.bench import World, baseline_capacity, run_bench, users_of
+from toolkit.compare import tables
 from toolkit.errors import EnvironmentFault, LoadError, StackError
 from toolkit.measured import (
+    Calibration,
+    CpuTimes,
     Failure,
+    HostReading,
     LoadResult,
     Measurement,
     Outcome,
     Run,
     RuntimeFacts,
+    Severity,
     StackFacts,
     Usage,
 )
 from toolkit.model import (
     App,
+    Arrivals,
     Interface,
     LoadSettings,
+    Phase,
+    Placement,
     Plan,
     Server,
     Stack,
+    Stage,
     Trial,
     Workload,
 )
 from toolkit.plan import make_plan
 from toolkit.ports import LoadWatch, Observer, Tick
+from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store
+
+LIST = Workload(name="list", summary="", path=Path())
+LOAD = LoadSettings(rates=(0.5, 0.9), rate_rounds=2, most_users=64)
+MakeLoad = Callable[..., LoadResult]
+MakeRun = Callable[..., Run]
 
 
 def stack(name: str) -> Stack:
@@ -45,19 +62,33 @@ def stack(name: str) -> Stack:
 
 
 class FakeService:
-    url = "http://127.0.0.1:1"
+    """Uses half a CPU and a byte more at each reading, one second of its clock apart."""
+
     start_seconds = 0.1
 
-    def __init__(self, *, dies: bool) -> None:
-        self._dies = dies
+    def __init__(self, runtime: "FakeRuntime", stack: str) -> None:
+        self.url = f"fake://{stack}"
+        self._runtime = runtime
+        self._stack = stack
         self._readings = 0
 
     def usage(self) -> Usage:
         self._readings += 1
-        return Usage(at=float(self._readings), cpu=0.5 * self._readings, memory=self._readings)
+        return Usage(
+            at=float(self._readings),
+            cpu_user=0.4 * self._readings,
+            cpu_system=0.1 * self._readings,
+            memory=self._readings,
+        )
+
+    def stop(self) -> float | None:
+        self._runtime.stopped.append(self._stack)
+        if self._runtime.stop_error is not None:
+            raise self._runtime.stop_error
+        return 0.25
 
     def death(self) -> str | None:
-        return "exit code 9" if self._dies else None
+        return "exit code 9" if self._stack in self._runtime.dying else None
 
     def log_tail(self) -> str:
         return "last words"
@@ -68,10 +99,12 @@ class FakeRuntime:
     """Raises where a test says so; counts what is open."""
 
     prepare_errors: dict[str, Exception] = field(default_factory=dict)
-    serve_errors: dict[str, list[Exception | None]] = field(default_factory=dict)
+    serve_errors: dict[str, list[BaseException | None]] = field(default_factory=dict)
+    stop_error: Exception | None = None
     dying: set[str] = field(default_factory=set)
     open: int = 0
     served: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     facts: RuntimeFacts = field(
         default_factory=lambda: RuntimeFacts(
             name="fake", reason="a test", network="none", memory_kind="readings"
@@ -100,146 +133,636 @@ class FakeRuntime:
             raise error
         self.open += 1
         try:
-            yield FakeService(dies=stack.id in self.dying)
+            yield FakeService(self, stack.id)
         finally:
             self.open -= 1
 
 
+def steady(stack: str, number: int) -> float:
+    return 1.0
+
+
 @dataclass
 class FakeLoad:
-    result: LoadResult
+    """A generator against servers of known capacity, of which each user takes a tenth at most.
+
+    Attributes:
+        noise: Gives a factor of the capacity, for a stack and the number of its closed loops.
+        ran: What was run, on which stack.
+    """
+
+    make_load: MakeLoad
+    capacity: dict[str, float] = field(default_factory=lambda: {"a/s": 1000.0, "b/s": 2000.0})
+    noise: Callable[[str, int], float] = steady
     error: Exception | None = None
+    client: str = "SocketUser"
+    events: list[str] = field(default_factory=list)
+    ran: list[tuple[str, Phase]] = field(default_factory=list)
+    _aimed: str = ""
 
     @contextlib.contextmanager
     def open(self, workload: Workload) -> Iterator["FakeLoad"]:
+        self.events.append("opened")
         yield self
+        self.events.append("left")
 
-    def fire(self, url: str, watch: LoadWatch) -> LoadResult:
+    def aim(self, url: str) -> None:
+        self.events.append("aimed")
+        self._aimed = url.removeprefix("fake://")
+
+    def run(self, phase: Phase, watch: LoadWatch) -> LoadResult:
+        self.events.append("ran")
+        self.ran.append((self._aimed, phase))
         tick = Tick(phase="measuring", throughput=1.0, latency=0.1, errors=0)
+        watch.ticked(replace(tick, phase="settling"))
         watch.window_opened()
         watch.ticked(tick)
         if self.error is not None:
             raise self.error
         watch.window_closed()
-        return self.result
+        capacity = self.capacity[self._aimed]
+        if phase.rate is None:
+            number = sum(name == self._aimed for name, _ in self.ran)
+            rate = min(phase.users * capacity / 10, capacity) * self.noise(self._aimed, number)
+            return self.make_load(rate=rate, users=phase.users, client=self.client)
+        rate = min(phase.rate, capacity)
+        offered = round(phase.rate * 2)
+        # half a user in the mean
+        return self.make_load(
+            rate=rate,
+            users=0.5,
+            client=self.client,
+            offered=offered,
+            late=offered - round(rate * 2),
+        )
 
 
-class SilentObserver:
+class FakeObserver:
     def __init__(self) -> None:
-        self.finished: list[Outcome] = []
+        self.said: list[str] = []
+        self.started: list[tuple[Trial, int]] = []
+        self.finished: list[tuple[Outcome, int]] = []
 
     def planned(self, plan: Plan, runtime: RuntimeFacts) -> None: ...
-    def noted(self, message: str) -> None: ...
-    def trial_started(self, trial: Trial, number: int) -> None: ...
+    def noted(self, message: str) -> None:
+        self.said.append(message)
+
+    def trial_started(self, trial: Trial, number: int) -> None:
+        self.started.append((trial, number))
+
     def ticked(self, trial: Trial, tick: Tick) -> None: ...
     def trial_finished(self, outcome: Outcome, number: int) -> None:
-        self.finished.append(outcome)
+        self.finished.append((outcome, number))
 
 
-MakeRun = Callable[..., Run]
-Bench = Callable[..., Run]
+@dataclass
+class Scene:
+    """Everything a bench works with, and what it made of it."""
 
+    folder: Path
+    make_run: MakeRun
+    load: FakeLoad
+    runtime: FakeRuntime = field(default_factory=FakeRuntime)
+    observer: FakeObserver = field(default_factory=FakeObserver)
+    calibrated: list[tuple[str, list[float]]] = field(default_factory=list)
+    calibrate: Callable[[str, Sequence[float]], Calibration | None] = lambda client, rates: None
+    client_cpus: tuple[int, ...] = ()
+    _host_at: float = 0.0
 
-@pytest.fixture
-def bench(tmp_path: Path, make_run: MakeRun, make_load: Callable[..., LoadResult]) -> Bench:
-    def go(runtime: FakeRuntime, load_error: Exception | None = None) -> Run:
-        plan = make_plan(
-            stacks=[stack("a"), stack("b")],
-            workloads=[Workload(name="list", summary="", path=Path())],
-            rounds=2,
-            load=LoadSettings(),
-            baseline="",
-            seed=1,
+    def read_host(self) -> HostReading:
+        """Of each second the server's CPU is busy for 0.55 s, the client's for 0.75 s each."""
+        self._host_at += 1
+        return HostReading(
+            at=self._host_at,
+            wall=0.0,
+            server=CpuTimes(busy=0.55 * self._host_at, idle=0.45 * self._host_at, steal=0.0),
+            client=self._client_times(),
         )
-        run = make_run(trials=plan.trials, stacks=(), finished_at=None)
+
+    def _client_times(self) -> CpuTimes:
+        cpus = len(self.client_cpus)
+        return CpuTimes(
+            busy=0.75 * cpus * self._host_at, idle=0.25 * cpus * self._host_at, steal=0.0
+        )
+
+    def _calibrate(self, client: str, rates: Sequence[float]) -> Calibration | None:
+        self.calibrated.append((client, [*rates]))
+        self.load.events.append("calibrated")
+        return self.calibrate(client, rates)
+
+    def bench(self, load: LoadSettings = LOAD, rounds: int = 2, **changes: Any) -> Run:  # noqa: ANN401
+        plan = make_plan(
+            **{
+                "stacks": [stack("a"), stack("b")],
+                "workloads": [LIST],
+                "rounds": rounds,
+                "load": load,
+                "baseline": "",
+                "seed": 1,
+                **changes,
+            }
+        )
+        where = Placement(
+            server_cpus=(0,), client_cpus=self.client_cpus, cpus=1.0, memory=512 * 2**20
+        )
+        run = self.make_run(
+            placement=where,
+            trials=plan.trials,
+            stacks=(),
+            finished_at=None,
+            load=load,
+            rounds=plan.rounds,
+            baseline=plan.baseline,
+            seed=plan.seed,
+        )
         world = World(
-            runtime=runtime,
-            load=FakeLoad(make_load(), load_error),
-            store=Store(tmp_path),
-            observer=SilentObserver(),
+            runtime=self.runtime,
+            load=self.load,
+            store=Store(self.folder),
+            observer=self.observer,
             exchanges=lambda app: (),
-            idle=iter(range(1000)).__next__,
+            read_host=self.read_host,
+            calibrate=self._calibrate,
         )
         try:
             return run_bench(plan, run, world)
         finally:
-            assert runtime.open == 0
-
-    return go
+            assert self.runtime.open == 0
 
 
-def test_every_trial_of_the_plan_has_its_outcome_in_order(bench: Bench) -> None:
-    run = bench(FakeRuntime())
+@pytest.fixture
+def scene(tmp_path: Path, make_run: MakeRun, make_load: MakeLoad) -> Scene:
+    return Scene(folder=tmp_path, make_run=make_run, load=FakeLoad(make_load))
+
+
+def measured(run: Run, stage: Stage | None = None, stack: str | None = None) -> list[Measurement]:
+    return [
+        item
+        for item in run.outcomes
+        if isinstance(item, Measurement)
+        and stage in (None, item.trial.stage)
+        and stack in (None, item.trial.stack)
+    ]
+
+
+def failed(run: Run) -> list[Failure]:
+    return [item for item in run.outcomes if isinstance(item, Failure)]
+
+
+# the order of things
+
+
+def test_every_trial_of_the_plan_has_its_outcome_in_order(scene: Scene) -> None:
+    run = scene.bench()
     assert tuple(outcome.trial for outcome in run.outcomes) == run.trials
-    assert all(isinstance(outcome, Measurement) for outcome in run.outcomes)
+    assert len(measured(run)) == len(run.trials) == 2 * (1 + 2 + 2)
     assert run.finished_at is not None
 
 
-def test_the_cpu_rate_comes_from_the_readings_at_both_ends_of_the_window(bench: Bench) -> None:
-    """The fake reads 0.5 CPU seconds more at each second of its clock."""
-    outcome = bench(FakeRuntime()).outcomes[0]
-    assert isinstance(outcome, Measurement)
-    assert outcome.server_cpu == pytest.approx(0.5)
-    assert outcome.server_idle == pytest.approx(0.5)
-    assert outcome.memory_peak == 3
+def test_ramps_come_first_then_capacity_then_the_calibration_then_fixed_rates(
+    scene: Scene,
+) -> None:
+    run = scene.bench()
+    stages = [trial.stage for trial in run.trials]
+    assert stages == [Stage.RAMP] * 2 + [Stage.CAPACITY] * 4 + [Stage.LATENCY] * 4
+    opened_before = scene.load.events[: scene.load.events.index("calibrated")].count("opened")
+    assert opened_before == 6
+    assert scene.load.events.count("opened") == 10
 
 
-def test_a_stack_that_cannot_be_built_fails_alone(bench: Bench) -> None:
-    runtime = FakeRuntime(prepare_errors={"a/s": StackError("no wheel", log="pip says no")})
-    run = bench(runtime)
-    failed = [item for item in run.outcomes if isinstance(item, Failure)]
-    assert {(f.trial.stack, f.stage, f.message, f.log) for f in failed} == {
-        ("a/s", "prepare", "no wheel", "pip says no")
+def test_the_observer_is_told_of_each_trial_with_its_number(scene: Scene) -> None:
+    run = scene.bench()
+    assert scene.observer.started == [(t, n) for n, t in enumerate(run.trials, start=1)]
+    assert scene.observer.finished == [(o, n) for n, o in enumerate(run.outcomes, start=1)]
+
+
+def test_a_session_is_aimed_once_and_then_does_phase_after_phase(scene: Scene) -> None:
+    scene.bench(rounds=1)
+    text = " ".join(scene.load.events)
+    assert "opened aimed ran ran ran ran ran ran ran left" in text  # a ramp: 1 to 64 users
+    assert "opened aimed ran left" in text  # capacity
+    assert "opened aimed ran ran left" in text  # two rates
+
+
+def test_every_outcome_is_stored_before_the_next_trial(scene: Scene) -> None:
+    stored: list[int] = []
+    scene.observer.trial_started = (  # type: ignore[method-assign]
+        lambda trial, number: stored.append(len(Store(scene.folder).load().outcomes))
+    )
+    run = scene.bench()
+    assert stored == list(range(len(run.trials)))
+    assert Store(scene.folder).load() == run
+
+
+# what a phase tells
+
+
+def test_what_the_server_used_comes_from_the_readings_in_the_window(scene: Scene) -> None:
+    """The fakes read 0.4 and 0.1 CPU seconds more at each second of their clocks, 0.55 busy."""
+    for outcome in measured(scene.bench(), Stage.CAPACITY):
+        (phase,) = outcome.phases
+        assert phase.server.cpu_user == pytest.approx(0.4)
+        assert phase.server.cpu_system == pytest.approx(0.1)
+        assert phase.server.memory_peak == 3
+        assert phase.host.server_idle == pytest.approx(0.45)
+        assert phase.host.server_foreign == pytest.approx(0.05)
+
+
+def test_neither_the_processes_of_the_generator_nor_the_tool_are_foreign_to_its_cpus(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes of half a CPU each, as the busiest has, and a tenth for the tool."""
+    seconds = iter(range(10**6))
+    clock = SimpleNamespace(monotonic=lambda: 0.0, process_time=lambda: 0.1 * next(seconds))
+    monkeypatch.setattr("toolkit.bench.time", clock)
+    scene.client_cpus = (1, 2)
+    for outcome in measured(scene.bench(), Stage.CAPACITY):
+        (phase,) = outcome.phases
+        assert phase.host.client_foreign == pytest.approx(0.75 - (2 * 0.5 + 0.1) / 2)
+
+
+def test_the_machine_is_not_read_before_the_window(scene: Scene) -> None:
+    """A tick of the warm-up reads nothing: three readings are the ends and the tick between."""
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
+    assert scene._host_at == 3 * len(run.trials)
+
+
+def test_the_findings_of_a_phase_come_from_its_own_evidence(scene: Scene) -> None:
+    """The fake's CPU is idle for 0.45: not saturated in a closed loop, normal in an open."""
+    run = scene.bench()
+    for stage, expected in (
+        (Stage.RAMP, set()),
+        (Stage.CAPACITY, {"not-saturated"}),
+        (Stage.LATENCY, set()),
+    ):
+        rules = {f.rule for o in measured(run, stage) for p in o.phases for f in p.findings}
+        assert rules == expected
+
+
+def test_a_ramp_is_not_judged(scene: Scene) -> None:
+    """Its first steps leave the server idle on purpose; the same fault is found at capacity."""
+    make_load = scene.load.make_load
+    scene.load.make_load = lambda **given: make_load(**given, errors={"status 500": 900})
+    run = scene.bench()
+    assert all(outcome.valid for outcome in measured(run, Stage.RAMP))
+    assert not any(outcome.valid for outcome in measured(run, Stage.CAPACITY))
+
+
+# the ramp
+
+
+def test_the_ramp_ends_when_more_users_bring_no_more(scene: Scene) -> None:
+    """Ten users are served at once: 16 bring more than 8, 32 and 64 do not."""
+    scene.load.capacity = dict.fromkeys(scene.load.capacity, 1000.0)
+    run = scene.bench(replace(LOAD, most_users=4096))
+    for outcome in measured(run, Stage.RAMP):
+        assert [phase.phase.users for phase in outcome.phases] == [1, 2, 4, 8, 16, 32, 64]
+
+
+def test_a_ramp_that_grows_to_the_end_stops_at_the_most_users(scene: Scene) -> None:
+    run = scene.bench(replace(LOAD, most_users=8))
+    for outcome in measured(run, Stage.RAMP):
+        assert [phase.phase.users for phase in outcome.phases] == [1, 2, 4, 8]
+
+
+def test_capacity_is_measured_with_the_users_of_the_ramp_of_each_stack(scene: Scene) -> None:
+    """From 16 users on all is served; a/s serves less again with more than 32."""
+
+    def tired(stack: str, number: int) -> float:
+        return 0.8 if stack == "a/s" and number == 7 else 1.0
+
+    scene.load.noise = tired
+    run = scene.bench()
+    users = {
+        outcome.trial.stack: {phase.phase.users for phase in outcome.phases}
+        for outcome in measured(run, Stage.CAPACITY)
     }
-    assert len(failed) == 2
-    assert "a/s" not in runtime.served
+    assert users == {"a/s": {32}, "b/s": {64}}
 
 
-def test_a_stack_that_does_not_start_for_the_check_is_not_measured(bench: Bench) -> None:
-    runtime = FakeRuntime(serve_errors={"b/s": [StackError("exit code 1")]})
-    run = bench(runtime)
-    assert {item.trial.stack for item in run.outcomes if isinstance(item, Failure)} == {"b/s"}
-    assert runtime.served.count("b/s") == 1
+def test_copies_of_a_stack_are_loaded_with_as_many_users(scene: Scene) -> None:
+    """Noise puts the knee of the second at 32 users, that of the first at 64: both get 64."""
+    twins = [stack("a"), replace(stack("a"), copy=2)]
+    scene.load.capacity = {"a/s": 1000.0, "a/s#2": 1000.0}
+    scene.load.noise = lambda stack, number: 0.8 if (stack, number) == ("a/s#2", 7) else 1.0
+    run = scene.bench(replace(LOAD, rate_rounds=0), stacks=twins)
+    assert {phase.users for _, phase in scene.load.ran[-4:]} == {64}
+    assert users_of(run, "a/s#2", "list") == users_of(run, "a/s", "list") == 64
 
 
-def test_a_server_that_fails_once_is_tried_again_in_the_next_round(bench: Bench) -> None:
-    runtime = FakeRuntime(serve_errors={"b/s": [None, StackError("exit code 1"), None]})
-    kinds = [type(item) for item in bench(runtime).outcomes if item.trial.stack == "b/s"]
-    assert kinds == [Failure, Measurement]
+def test_a_number_of_users_that_is_given_needs_no_ramp(scene: Scene) -> None:
+    run = scene.bench(replace(LOAD, users=7))
+    assert {trial.stage for trial in run.trials} == {Stage.CAPACITY, Stage.LATENCY}
+    assert {phase.users for _, phase in scene.load.ran if phase.rate is None} == {7}
+    assert scene.runtime.stopped == []
 
 
-def test_a_death_under_load_is_a_failure_with_its_last_lines(bench: Bench) -> None:
-    failure = bench(FakeRuntime(dying={"a/s"})).outcomes
-    dead = [item for item in failure if item.trial.stack == "a/s"]
+@pytest.mark.parametrize(("most", "expected"), [(128, 32), (16, 16)])
+def test_after_a_ramp_that_failed_capacity_is_measured_with_some_users(
+    scene: Scene, most: int, expected: int
+) -> None:
+    scene.runtime.serve_errors = {"a/s": [None, StackError("exit code 1")]}
+    run = scene.bench(replace(LOAD, most_users=most))
+    assert [item.trial.stage for item in failed(run)] == [Stage.RAMP]
+    assert users_of(run, "a/s", "list") == expected
+    assert [o.phases[0].phase.users for o in measured(run, Stage.CAPACITY, "a/s")] == [expected] * 2
+
+
+def test_the_stop_of_a_server_is_timed_in_the_ramp_only(scene: Scene) -> None:
+    run = scene.bench()
+    assert sorted(scene.runtime.stopped) == ["a/s", "b/s"]
+    assert {outcome.stop_seconds for outcome in measured(run, Stage.RAMP)} == {0.25}
+    others = [*measured(run, Stage.CAPACITY), *measured(run, Stage.LATENCY)]
+    assert {outcome.stop_seconds for outcome in others} == {None}
+
+
+def test_an_engine_that_is_gone_when_a_server_stops_is_a_failure_of_that_trial(
+    scene: Scene,
+) -> None:
+    scene.runtime.stop_error = EnvironmentFault("no engine")
+    run = scene.bench()
+    assert {(item.trial.stage, item.stage) for item in failed(run)} == {(Stage.RAMP, "stop")}
+    assert len(failed(run)) == 2
+
+
+# fixed rates
+
+
+def test_rates_are_parts_of_the_baselines_median_capacity_for_every_stack(scene: Scene) -> None:
+    """The three rounds of the baseline b/s give 1,800, 2,000 and 2,600 requests/s."""
+    noise = {8: 0.9, 9: 1.0, 10: 1.3}
+    scene.load.noise = lambda stack, number: noise.get(number, 1.0) if stack == "b/s" else 1.0
+    run = scene.bench(rounds=3, baseline="b/s")
+    assert baseline_capacity(run, "list") == pytest.approx(2000)
+    for name in ("a/s", "b/s"):
+        rates = [phase.rate for at, phase in scene.load.ran if at == name and phase.rate]
+        assert rates == pytest.approx([1000, 1800] * 2)
+    parts = {phase.part for _, phase in scene.load.ran}
+    assert parts == {None, 0.5, 0.9}
+
+
+def test_capacity_comes_from_the_rounds_and_not_from_the_ramp(scene: Scene) -> None:
+    scene.load.noise = lambda stack, number: 9.0 if number <= 7 else 1.0
+    run = scene.bench()
+    assert baseline_capacity(run, "list") == pytest.approx(1000)
+
+
+def test_every_stack_of_a_round_gets_the_same_arrivals_and_each_round_others(
+    scene: Scene,
+) -> None:
+    run = scene.bench()
+    seeds = {
+        (outcome.trial.round, phase.phase.part, phase.phase.seed)
+        for outcome in measured(run, Stage.LATENCY)
+        for phase in outcome.phases
+    }
+    assert len(seeds) == 2 * 2
+    assert len({seed for _, _, seed in seeds}) == 4
+
+
+def test_arrivals_and_connections_are_those_of_the_settings(scene: Scene) -> None:
+    scene.bench(replace(LOAD, connections=17, arrivals=Arrivals.CONSTANT))
+    at_rates = [phase for _, phase in scene.load.ran if phase.rate is not None]
+    assert {(phase.users, phase.arrivals) for phase in at_rates} == {(17, Arrivals.CONSTANT)}
+
+
+@pytest.mark.parametrize("baseline", ["a/s", "b/s"])
+def test_without_a_capacity_of_the_baseline_there_are_no_rates_and_each_failure_says_so(
+    scene: Scene, baseline: str
+) -> None:
+    """The check and the ramp work, the rounds of capacity do not."""
+    gone = StackError("exit code 1")
+    scene.runtime.serve_errors = {baseline: [None, None, gone, gone]}
+    run = scene.bench(baseline=baseline)
+    late = [item for item in failed(run) if item.trial.stage is Stage.LATENCY]
+    assert len(late) == 4
+    assert {(item.stage, item.message) for item in late} == {
+        ("load", f"the rates are parts of the capacity of {baseline}, which is not known")
+    }
+    assert run.finished_at is not None
+
+
+def test_a_baseline_that_answered_nothing_has_no_capacity(scene: Scene) -> None:
+    make_load = scene.load.make_load
+    scene.load.make_load = lambda **given: replace(make_load(**given), requests=0)
+    run = scene.bench()
+    assert baseline_capacity(run, "list") is None
+    assert {item.trial.stage for item in failed(run)} == {Stage.LATENCY}
+
+
+# precision
+
+
+def wobble(size: float) -> Callable[[str, int], float]:
+    """Let the second stack be faster and slower in turn."""
+    return lambda stack, number: 1 + size * (-1) ** number if stack == "b/s" else 1.0
+
+
+QUIET = replace(LOAD, users=16, rate_rounds=0)
+
+
+def test_rounds_are_added_until_the_intervals_are_narrow_enough(scene: Scene) -> None:
+    """With six rounds the interval goes from the least ratio to the greatest: 1 % either way."""
+    scene.load.noise = wobble(0.01)
+    run = scene.bench(QUIET, rounds=2, precision=0.02)
+    assert run.rounds == LEAST_PAIRS
+    assert tuple(outcome.trial for outcome in run.outcomes) == run.trials
+    assert [trial.round for trial in run.trials] == [n for n in range(1, 7) for _ in range(2)]
+    (table,) = tables(run)
+    assert (table.detectable or 1) <= 0.02
+
+
+def test_a_finer_interval_takes_more_rounds(scene: Scene) -> None:
+    """The same wobble, and 0.9 % wanted: the interval must leave out its ends."""
+    scene.load.noise = lambda stack, number: (
+        1 + (0.02 if number == 3 else 0.001 * (-1) ** number) if stack == "b/s" else 1.0
+    )
+    run = scene.bench(QUIET, rounds=2, precision=0.009)
+    (table,) = tables(run)
+    assert run.rounds > LEAST_PAIRS
+    assert (table.detectable or 1) <= 0.009
+
+
+def test_added_rounds_come_in_an_order_of_their_own_and_before_the_fixed_rates(
+    scene: Scene,
+) -> None:
+    scene.load.noise = wobble(0.01)
+    run = scene.bench(rounds=2, precision=0.02)
+    stages = [outcome.trial.stage for outcome in run.outcomes]
+    assert stages == [Stage.RAMP] * 2 + [Stage.CAPACITY] * 12 + [Stage.LATENCY] * 4
+    assert {outcome.trial for outcome in run.outcomes} == set(run.trials)
+
+
+def test_no_round_is_added_when_the_planned_ones_are_precise_enough(scene: Scene) -> None:
+    scene.load.noise = wobble(0.01)
+    assert scene.bench(QUIET, rounds=7, precision=0.02).rounds == 7
+
+
+def test_no_round_is_added_unless_a_precision_is_asked_for(scene: Scene) -> None:
+    scene.load.noise = wobble(0.3)
+    assert scene.bench(QUIET, rounds=2).rounds == 2
+
+
+def test_intervals_that_never_narrow_end_with_the_time(scene: Scene) -> None:
+    scene.load.noise = wobble(0.3)
+    run = scene.bench(QUIET, rounds=2, precision=0.001, time_limit=0)
+    assert run.rounds == 2
+    assert any("the time is over" in text for text in scene.observer.said)
+    assert run.finished_at is not None
+
+
+def test_rounds_are_added_as_long_as_there_is_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock on which each trial takes 10 s: 4 trials, then 2 with each round, within 95 s."""
+
+    def now() -> float:
+        return 10.0 * scene.load.events.count("left")
+
+    clock = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
+    monkeypatch.setattr("toolkit.bench.time", clock)
+    scene.load.noise = wobble(0.3)
+    run = scene.bench(QUIET, rounds=2, precision=0.001, time_limit=95.0)
+    assert run.rounds == 5
+    assert now() == 100
+
+
+def test_a_stack_without_a_ratio_does_not_ask_for_more_rounds(scene: Scene) -> None:
+    scene.runtime.prepare_errors = {"b/s": StackError("no wheel")}
+    assert scene.bench(QUIET, rounds=2, precision=0.001).rounds == 2
+
+
+# calibration
+
+
+def slow_client(client: str, rates: Sequence[float]) -> Calibration:
+    """Show at each rate a median that is nearly all of the fakes' latency of 1 ms and 0.6 ms."""
+    return Calibration(
+        client=client,
+        throughput=9000.0,
+        cpu_per_request=1e-4,
+        delays=tuple((rate, (0.49 / rate, 0.0, 0.0)) for rate in rates),
+    )
+
+
+def test_the_client_seen_is_calibrated_at_the_rates_to_come(scene: Scene) -> None:
+    scene.calibrate = slow_client
+    run = scene.bench()
+    assert scene.calibrated == [("SocketUser", [500, 900])]
+    assert run.calibrations == (slow_client("SocketUser", (500, 900)),)
+
+
+def test_the_delay_of_the_client_at_a_rate_counts_against_what_is_reported_there(
+    scene: Scene,
+) -> None:
+    scene.calibrate = slow_client
+    for outcome in measured(scene.bench(), Stage.LATENCY):
+        for phase in outcome.phases:
+            (finding,) = phase.findings
+            assert (finding.rule, finding.severity) == ("client-delay", Severity.INVALID)
+
+
+def test_the_delay_of_another_client_counts_against_nothing(scene: Scene) -> None:
+    scene.calibrate = lambda client, rates: slow_client("HttpUser", rates)
+    for outcome in measured(scene.bench(), Stage.LATENCY):
+        assert all(phase.findings == () for phase in outcome.phases)
+
+
+def test_a_client_that_cannot_be_calibrated_is_noted_and_the_run_goes_on(scene: Scene) -> None:
+    def broken(client: str, rates: Sequence[float]) -> Calibration:
+        raise StackError("the target does not start")
+
+    scene.calibrate = broken
+    run = scene.bench()
+    assert run.calibrations == ()
+    assert any(
+        "SocketUser could not be calibrated: the target does not start" in text
+        for text in scene.observer.said
+    )
+    assert len(measured(run, Stage.LATENCY)) == 4
+
+
+def test_a_client_that_the_calibration_does_not_know_is_left_out(scene: Scene) -> None:
+    run = scene.bench()
+    assert len(scene.calibrated) == 1
+    assert run.calibrations == ()
+
+
+def test_without_fixed_rates_nothing_is_calibrated(scene: Scene) -> None:
+    scene.bench(replace(LOAD, rate_rounds=0))
+    assert scene.calibrated == []
+
+
+# failures
+
+
+def test_a_stack_that_cannot_be_built_fails_alone(scene: Scene) -> None:
+    scene.runtime.prepare_errors = {"b/s": StackError("no wheel", log="pip says no")}
+    run = scene.bench()
+    assert {(f.trial.stack, f.stage, f.message, f.log) for f in failed(run)} == {
+        ("b/s", "prepare", "no wheel", "pip says no")
+    }
+    assert [f.trial for f in failed(run)] == [t for t in run.trials if t.stack == "b/s"]
+    assert "b/s" not in scene.runtime.served
+    assert len(measured(run)) == 5
+
+
+def test_a_stack_that_does_not_start_for_the_check_is_not_measured(scene: Scene) -> None:
+    scene.runtime.serve_errors = {"b/s": [StackError("exit code 1")]}
+    run = scene.bench()
+    assert {(item.trial.stack, item.stage) for item in failed(run)} == {("b/s", "start")}
+    assert scene.runtime.served.count("b/s") == 1
+
+
+def test_a_server_that_fails_once_is_tried_again_in_the_next_round(scene: Scene) -> None:
+    scene.runtime.serve_errors = {"b/s": [None, None, StackError("exit code 1"), None]}
+    outcomes = [
+        type(item)
+        for item in scene.bench().outcomes
+        if item.trial.stack == "b/s" and item.trial.stage is Stage.CAPACITY
+    ]
+    assert outcomes == [Failure, Measurement]
+
+
+def test_a_death_under_load_is_a_failure_with_its_last_lines(scene: Scene) -> None:
+    scene.runtime.dying = {"b/s"}
+    dead = [item for item in scene.bench().outcomes if item.trial.stack == "b/s"]
+    assert len(dead) == 5
     for item in dead:
         assert isinstance(item, Failure)
         assert (item.stage, item.log) == ("load", "last words")
         assert "exit code 9" in item.message
 
 
-def test_a_load_generator_that_fails_is_a_recorded_failure(bench: Bench) -> None:
-    run = bench(FakeRuntime(), LoadError("Locust ended"))
-    assert {type(item) for item in run.outcomes} == {Failure}
+def test_a_load_generator_that_fails_is_a_recorded_failure(scene: Scene) -> None:
+    scene.load.error = LoadError("Locust ended")
+    run = scene.bench()
+    assert len(failed(run)) == len(run.trials)
+    closed = {item.message for item in failed(run) if item.trial.stage is not Stage.LATENCY}
+    assert closed == {"Locust ended"}
 
 
-def test_an_engine_that_disappears_ends_trials_and_not_the_run(bench: Bench) -> None:
-    gone = EnvironmentFault("the Docker engine does not answer")
-    runtime = FakeRuntime(serve_errors={"a/s": [None, gone, gone], "b/s": [None, gone, gone]})
-    run = bench(runtime)
-    assert {type(item) for item in run.outcomes} == {Failure}
+def test_an_engine_that_disappears_ends_trials_and_not_the_run(scene: Scene) -> None:
+    gone: list[BaseException | None] = [EnvironmentFault("the Docker engine does not answer")] * 5
+    scene.runtime.serve_errors = {"a/s": [None, *gone], "b/s": [None, *gone]}
+    run = scene.bench()
+    assert len(failed(run)) == len(run.trials)
     assert run.finished_at is not None
 
 
-def test_no_engine_at_the_start_ends_the_run(bench: Bench) -> None:
-    fault = EnvironmentFault("no engine")
+def test_no_engine_at_the_start_ends_the_run(scene: Scene) -> None:
+    scene.runtime.prepare_errors = {"a/s": EnvironmentFault("no engine")}
     with pytest.raises(EnvironmentFault):
-        bench(FakeRuntime(prepare_errors={"a/s": fault}))
+        scene.bench()
 
 
-def test_an_interrupted_run_keeps_the_trials_so_far(bench: Bench, tmp_path: Path) -> None:
-    runtime = FakeRuntime(serve_errors={"a/s": [None, None, KeyboardInterrupt()]})  # type: ignore[list-item]
+@pytest.mark.parametrize("done", [0, 1, 3])
+def test_an_interrupted_run_keeps_the_trials_so_far(scene: Scene, done: int) -> None:
+    scene.runtime.serve_errors = {"a/s": [*(None,) * (1 + done), KeyboardInterrupt()]}
     with pytest.raises(KeyboardInterrupt):
-        bench(runtime)
-    stored = Store(tmp_path).load()
+        scene.bench()
+    stored = Store(scene.folder).load()
     assert stored.finished_at is None
-    assert 1 <= len(stored.outcomes) < len(stored.trials)
+    assert len(measured(stored, stack="a/s")) == done
+    kept = tuple(outcome.trial for outcome in stored.outcomes)
+    assert kept == stored.trials[: len(kept)]

@@ -1,26 +1,46 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from toolkit.compare import missing_rounds, tables
+from toolkit.compare import Row, Table, missing_rounds, tables, usable_rates
+from toolkit.histogram import LatencyHistogram
 from toolkit.measured import (
     Failure,
     Finding,
     Measurement,
+    Outcome,
     Run,
     Severity,
 )
-from toolkit.model import Trial
+from toolkit.model import LoadSettings, Stage, Trial
 
 MakeMeasurement = Callable[..., Measurement]
 MakeRun = Callable[..., Run]
 INVALID = Finding(rule="client-limited", severity=Severity.INVALID, message="too slow a client")
+DOUBTFUL = Finding(rule="drift", severity=Severity.WARNED, message="from 1 to 2")
+
+
+def row_of(run: Run, stack: str) -> Row:
+    (table,) = tables(run)
+    return next(row for row in table.rows if row.stack == stack)
+
+
+def only_table(run: Run) -> Table:
+    (table,) = tables(run)
+    return table
+
+
+def median_of(row: Row) -> float | None:
+    return None if row.throughput is None else row.throughput.value
+
+
+# capacity
 
 
 def test_drift_over_the_rounds_does_not_blur_a_ratio(six_rounds: Run) -> None:
     """Rates grow sixfold from round to round; within each, the ratio is 2."""
-    (table,) = tables(six_rounds)
-    ratios = {row.stack: row.ratio for row in table.rows}
+    ratios = {row.stack: row.ratio for row in only_table(six_rounds).rows}
     assert ratios["a/x"] is None
     for stack in ("b/y", "c/z"):
         ratio = ratios[stack]
@@ -30,9 +50,8 @@ def test_drift_over_the_rounds_does_not_blur_a_ratio(six_rounds: Run) -> None:
         assert 1.9 < ratio.low < 2 < ratio.high < 2.1
 
 
-def test_stacks_that_cannot_be_told_apart_share_a_rank(six_rounds: Run) -> None:
-    (table,) = tables(six_rounds)
-    ranks = {row.stack: (row.rank, row.shared) for row in table.rows}
+def test_stacks_that_cannot_be_told_apart_share_a_rank(ten_rounds: Run) -> None:
+    ranks = {row.stack: (row.rank, row.shared) for row in only_table(ten_rounds).rows}
     assert ranks == {"b/y": (1, True), "c/z": (1, True), "a/x": (3, False)}
 
 
@@ -48,22 +67,38 @@ def test_rows_are_sorted_by_throughput_and_the_unmeasured_come_last(
             make_measurement("doubtful/x", rate=9999, findings=(INVALID,)),
         )
     )
-    (table,) = tables(run)
-    assert [row.stack for row in table.rows] == ["fast/x", "slow/x", "dead/x", "doubtful/x"]
-    assert [row.valid for row in table.rows] == [1, 1, 0, 0]
+    rows = only_table(run).rows
+    assert [row.stack for row in rows] == ["fast/x", "slow/x", "dead/x", "doubtful/x"]
+    assert [row.valid for row in rows] == [1, 1, 0, 0]
 
 
 def test_a_run_with_few_rounds_has_no_ranks_and_says_what_is_missing(
     make_measurement: MakeMeasurement, make_run: MakeRun
 ) -> None:
     run = make_run((make_measurement("a/x"), make_measurement("b/x", rate=2000)))
-    (table,) = tables(run)
-    assert {row.rank for row in table.rows} == {None}
+    assert {row.rank for row in only_table(run).rows} == {None}
     assert "no interval" in (missing_rounds(run) or "")
+    assert only_table(run).missing == missing_rounds(run)
 
 
-def test_six_rounds_miss_nothing(six_rounds: Run) -> None:
+def test_six_rounds_suffice_for_intervals_and_not_for_the_ranks_of_three_stacks(
+    six_rounds: Run, ten_rounds: Run
+) -> None:
     assert missing_rounds(six_rounds) is None
+    assert "cannot be told apart" in (only_table(six_rounds).missing or "")
+    assert {(row.rank, row.shared) for row in only_table(six_rounds).rows} == {(1, True)}
+    assert only_table(ten_rounds).missing is None
+
+
+def test_the_difference_a_run_could_have_seen_is_that_of_its_coarsest_row(
+    six_rounds: Run, make_run: MakeRun
+) -> None:
+    rows = only_table(six_rounds).rows
+    halves = [row.ratio.precision or 0.0 for row in rows if row.ratio is not None]
+    assert len(halves) == 2
+    assert only_table(six_rounds).detectable == max(halves) > min(halves)
+    few = replace(six_rounds, outcomes=six_rounds.outcomes[:9])
+    assert only_table(few).detectable is None
 
 
 def test_an_invalid_trial_counts_neither_for_rates_nor_for_ratios(
@@ -75,9 +110,8 @@ def test_an_invalid_trial_counts_neither_for_rates_nor_for_ratios(
         for stack, rate in (("a/x", 100), ("b/x", 200))
     ]
     outcomes.append(make_measurement("b/x", "list", 3, 9000, findings=(INVALID,)))
-    (table,) = tables(make_run(tuple(outcomes)))
-    row = next(row for row in table.rows if row.stack == "b/x")
-    assert row.throughput == 200
+    row = row_of(make_run(tuple(outcomes)), "b/x")
+    assert median_of(row) == 200
     assert row.valid == 2
     assert row.ratio is not None
     assert row.ratio.value == pytest.approx(2)
@@ -85,8 +119,7 @@ def test_an_invalid_trial_counts_neither_for_rates_nor_for_ratios(
 
 def test_an_empty_run_is_reported_with_its_stacks(make_run: MakeRun) -> None:
     trials = (Trial(stack="a/x", workload="list", round=1, position=1),)
-    (table,) = tables(make_run(trials=trials))
-    assert [row.throughput for row in table.rows] == [None]
+    assert [row.throughput for row in only_table(make_run(trials=trials)).rows] == [None]
 
 
 def test_a_stack_whose_trials_are_mostly_invalid_is_not_judged_by_the_others(
@@ -96,6 +129,380 @@ def test_a_stack_whose_trials_are_mostly_invalid_is_not_judged_by_the_others(
     outcomes = [make_measurement("a/x", "list", number, 100) for number in (1, 2)]
     outcomes.append(make_measurement("b/x", "list", 1, 50))
     outcomes.append(make_measurement("b/x", "list", 2, 900, findings=(INVALID,)))
-    (table,) = tables(make_run(tuple(outcomes)))
-    row = next(row for row in table.rows if row.stack == "b/x")
-    assert (row.valid, row.ratio, row.throughput) == (0, None, 475)
+    row = row_of(make_run(tuple(outcomes)), "b/x")
+    assert (row.valid, row.ratio, median_of(row)) == (0, None, 475)
+
+
+def test_a_mostly_invalid_baseline_gives_no_ratios(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    outcomes = [
+        make_measurement("a/x", findings=(INVALID,)),
+        make_measurement("b/x", rate=500),
+    ]
+    row = row_of(make_run(tuple(outcomes)), "b/x")
+    assert (row.valid, row.ratio) == (1, None)
+
+
+def test_latencies_of_the_rounds_are_merged_and_not_averaged(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """90 answers in 1 ms and 10 in 1 s: p99 is 1 s; the mean of the rounds' p99 would be 0.5 s."""
+
+    def latency(seconds: float, count: int) -> str:
+        histogram = LatencyHistogram()
+        histogram.record(seconds, count)
+        return histogram.encode()
+
+    run = make_run(
+        (
+            make_measurement("a/x", "list", 1, latency=latency(0.001, 90)),
+            make_measurement("a/x", "list", 2, latency=latency(1.0, 10)),
+        )
+    )
+    assert row_of(run, "a/x").latencies == pytest.approx((0.001, 1.0, 1.0), rel=1e-3)
+
+
+def test_errors_are_a_part_of_all_answers_of_all_rounds(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    run = make_run(
+        (
+            make_measurement("a/x", "list", 1, requests=900, errors={"status 500": 60, "late": 40}),
+            make_measurement("a/x", "list", 2, requests=1000, errors={}),
+        )
+    )
+    assert row_of(run, "a/x").error_rate == pytest.approx(100 / 2000)
+
+
+def test_a_stack_with_nothing_but_errors_has_them_all_and_no_latency(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    empty = LatencyHistogram().encode()
+    wrong = make_measurement(
+        "a/x", requests=0, latency=empty, errors={"status 500": 9}, findings=(INVALID,)
+    )
+    row = row_of(make_run((wrong,)), "a/x")
+    assert (row.error_rate, row.latencies, row.cpu_per_request, row.valid) == (1.0, None, None, 0)
+
+
+def test_what_an_answer_costs_is_that_of_the_median_round(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """The fixture's server uses 0.6 s of CPU in user mode and 0.3 s in the kernel per second."""
+    rates = (100.0, 300.0, 1000.0)
+    run = make_run(
+        tuple(make_measurement("a/x", "list", n, rate) for n, rate in enumerate(rates, start=1))
+    )
+    row = row_of(run, "a/x")
+    assert row.cpu_user == pytest.approx(0.6 / 300)
+    assert row.cpu_system == pytest.approx(0.3 / 300)
+    assert row.cpu_per_request == pytest.approx(0.9 / 300)
+    assert row.switches == pytest.approx(2)
+    assert (row.threads, row.memory_peak) == (5, 30 * 2**20)
+
+
+def test_what_a_core_and_a_mebibyte_bring_follows_from_rate_and_use(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    row = row_of(make_run((make_measurement("a/x", rate=300),)), "a/x")
+    assert row.rate_per_core == pytest.approx(300 / 0.9)
+    assert row.rate_per_mebibyte == pytest.approx(300 / 30)
+    unknown = Row(stack="a/x")
+    assert (unknown.rate_per_core, unknown.rate_per_mebibyte) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("carried", "wanted", "replicas"),
+    [(900, 900, 1), (900, 901, 2), (900, 2700, 3), (900, 1, 1), (0, 100, None), (None, 100, None)],
+)
+def test_replicas_are_as_many_as_carry_the_rate_within_the_objective(
+    carried: float | None, wanted: float, replicas: int | None
+) -> None:
+    assert Row(stack="a/x", under_objective=carried).replicas(wanted) == replicas
+
+
+def test_the_rates_that_may_be_used_are_those_of_the_valid_rounds(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    good = [make_measurement("a/x", "list", number, 100 * number) for number in (1, 2)]
+    bad = make_measurement("a/x", "list", 3, 900, findings=(INVALID,))
+    run = make_run((*good, bad))
+    assert usable_rates(run, "a/x", "list") == {1: 100, 2: 200}
+    assert usable_rates(make_run((good[0], bad)), "a/x", "list") == {}
+
+
+def test_memory_and_threads_are_the_most_of_all_rounds(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    def using(number: int, memory: int, threads: int | None) -> Measurement:
+        measured = make_measurement("a/x", "list", number)
+        (phase,) = measured.phases
+        server = replace(phase.server, memory_peak=memory, threads=threads)
+        return replace(measured, phases=(replace(phase, server=server),))
+
+    row = row_of(make_run((using(1, 70, 3), using(2, 90, 2), using(3, 80, None))), "a/x")
+    assert (row.memory_peak, row.threads) == (90, 3)
+
+
+def test_connections_are_counted_per_answer_unless_a_round_does_not_know_them(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    known = make_measurement("a/x", "list", 1, 1000, connections=2000)
+    unknown = make_measurement("a/x", "list", 2, 1000, connections=None)
+    assert row_of(make_run((known,)), "a/x").reconnects == pytest.approx(1)
+    assert row_of(make_run((known, unknown)), "a/x").reconnects is None
+
+
+def test_findings_and_failures_of_a_case_are_kept_with_their_number(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    failure = Failure(
+        trial=Trial(stack="a/x", workload="list", round=3, position=1), stage="load", message="died"
+    )
+    run = make_run(
+        (
+            make_measurement("a/x", "list", 1, findings=(DOUBTFUL, INVALID)),
+            make_measurement("a/x", "list", 2, findings=(replace(DOUBTFUL, message="other"),)),
+            failure,
+        )
+    )
+    row = row_of(run, "a/x")
+    assert row.findings == ((DOUBTFUL, 2), (INVALID, 1))
+    assert row.failures == (failure,)
+
+
+# the ramp
+
+
+def test_a_row_tells_the_knee_and_the_users_and_the_stop_of_its_ramp(
+    make_ramp: MakeMeasurement, make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    ramp = make_ramp("a/x", {1: 100, 2: 200, 4: 390, 8: 400, 16: 385, 32: 300}, stop_seconds=0.7)
+    row = row_of(make_run((ramp, make_measurement("a/x", users=16))), "a/x")
+    assert row.knee is not None
+    assert (row.knee.users, row.knee.full_users, row.knee.throughput) == (4, 16, 400)
+    assert (row.users, row.stop_seconds) == (16, 0.7)
+
+
+def test_without_a_ramp_there_is_no_knee(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    row = row_of(make_run((make_measurement("a/x", users=7),)), "a/x")
+    assert (row.knee, row.users, row.stop_seconds) == (None, 7, None)
+
+
+def test_neither_ramps_nor_fixed_rates_count_as_capacity(
+    make_ramp: MakeMeasurement,
+    make_measurement: MakeMeasurement,
+    make_at_rates: MakeMeasurement,
+    make_run: MakeRun,
+) -> None:
+    run = make_run(
+        (
+            make_ramp("a/x", {1: 9000}),
+            make_measurement("a/x", rate=1000),
+            make_at_rates("a/x", 1, parts=(0.5,)),
+        )
+    )
+    row = row_of(run, "a/x")
+    assert row.throughput is not None
+    assert (row.throughput.value, row.throughput.count, row.valid) == (1000, 1, 1)
+
+
+# fixed rates
+
+
+@pytest.fixture
+def at_rates(
+    make_measurement: MakeMeasurement, make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> Callable[..., Row]:
+    """Give the row of a stack whose capacity is ``own`` requests/s, at parts of 1,000."""
+
+    def make(own: float, parts: Sequence[float], objective: float = 0.05, **changes: object) -> Row:
+        outcomes: tuple[Outcome, ...] = (
+            make_measurement("a/x", rate=own),
+            make_at_rates("a/x", 1, own=own, parts=parts, **changes),
+        )
+        return row_of(make_run(outcomes, load=LoadSettings(objective=objective)), "a/x")
+
+    return make
+
+
+def test_rates_are_given_from_the_lowest_with_what_they_offered(
+    at_rates: Callable[..., Row],
+) -> None:
+    row = at_rates(1000, (0.9, 0.5))
+    assert [(at.part, at.rate) for at in row.at_rates] == [(0.5, 500), (0.9, 900)]
+    assert [at.goodput for at in row.at_rates] == pytest.approx([500, 900])
+    assert all(at.carried and at.valid == at.rounds == 1 for at in row.at_rates)
+
+
+def test_latencies_at_a_rate_are_those_of_all_rounds_together(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """One quick round and one slow one: p50 is the quick one's, p99 the slow one's."""
+    run = make_run(
+        (
+            make_at_rates("a/x", 1, own=100_000, parts=(0.5,)),
+            make_at_rates("a/x", 2, own=600, parts=(0.5,)),
+        )
+    )
+    (at,) = row_of(run, "a/x").at_rates
+    assert at.latencies is not None
+    assert at.latencies[0] < 0.001
+    assert at.latencies[1] > 0.01
+    assert (at.valid, at.rounds) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("own", "carried"), [(1000, True), (901, True), (870, True), (850, False), (300, False)]
+)
+def test_a_rate_is_carried_if_95_percent_are_answered_without_waiting_for_a_connection(
+    at_rates: Callable[..., Row], own: float, carried: bool
+) -> None:
+    (at,) = at_rates(own, (0.9,)).at_rates
+    assert at.carried is carried
+    assert at.late == pytest.approx(max(1 - own / 900, 0), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("answered", "late", "carried"),
+    [(950, 0, True), (949, 0, False), (1000, 50, True), (1000, 51, False)],
+)
+def test_of_what_was_offered_19_in_20_must_be_answered_and_not_be_late(
+    make_at_rates: MakeMeasurement, make_run: MakeRun, answered: int, late: int, carried: bool
+) -> None:
+    measured = make_at_rates("a/x", own=1000, parts=(0.5,))
+    (phase,) = measured.phases
+    load = replace(phase.load, requests=answered, late=late)
+    run = make_run((replace(measured, phases=(replace(phase, load=load),)),))
+    assert row_of(run, "a/x").at_rates[0].carried is carried
+
+
+def test_a_rate_whose_requests_waited_for_connections_is_not_carried_though_all_were_answered(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    measured = make_at_rates("a/x", own=1000, parts=(0.5,))
+    (phase,) = measured.phases
+    late = replace(phase, load=replace(phase.load, late=100))
+    (at,) = row_of(make_run((replace(measured, phases=(late,)),)), "a/x").at_rates
+    assert at.goodput == pytest.approx(500)
+    assert at.late == pytest.approx(0.1)
+    assert not at.carried
+
+
+def test_what_is_not_answered_is_not_within_the_objective(at_rates: Callable[..., Row]) -> None:
+    """Of 1,800 requests 1,000 are answered, in half a second."""
+    assert at_rates(500, (0.9,), objective=10).at_rates[0].within == pytest.approx(1000 / 1800)
+    assert at_rates(500, (0.9,), objective=0.05).at_rates[0].within == 0
+    assert at_rates(1000, (0.9,), objective=10).at_rates[0].within == pytest.approx(1)
+
+
+def test_errors_at_a_rate_are_a_part_of_what_was_offered(at_rates: Callable[..., Row]) -> None:
+    (at,) = at_rates(1000, (0.5,), errors={"status 500": 10}).at_rates
+    assert at.error_rate == pytest.approx(10 / 1000)
+
+
+def test_the_objective_is_kept_up_to_the_highest_rate_before_the_first_that_broke_it(
+    at_rates: Callable[..., Row],
+) -> None:
+    """The fixture's p99 is three times the mean, 1 / (own - rate): 6, 10, 30 ms and an overload."""
+    parts = (0.5, 0.7, 0.9, 1.2)
+    assert at_rates(1000, parts, objective=0.05).under_objective == 900
+    assert at_rates(1000, parts, objective=0.02).under_objective == 700
+    assert at_rates(1000, parts, objective=0.008).under_objective == 500
+    assert at_rates(5000, parts, objective=0.05).under_objective == 1200
+
+
+def test_an_objective_missed_at_the_lowest_rate_is_zero_and_one_never_measured_is_none(
+    at_rates: Callable[..., Row], make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    assert at_rates(1000, (0.5, 0.9), objective=0.001).under_objective == 0
+    assert row_of(make_run((make_measurement("a/x"),)), "a/x").under_objective is None
+
+
+def test_a_rate_beyond_one_that_broke_the_objective_does_not_count(
+    make_measurement: MakeMeasurement, make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """The middle rate breaks it by a hiccup; that the highest keeps it again does not help."""
+    quick = make_at_rates("a/x", own=10_000, parts=(0.5, 0.7, 0.9))
+    slow = make_at_rates("a/x", own=701, parts=(0.7,)).phases[0]
+    phases = (quick.phases[0], slow, quick.phases[2])
+    run = make_run((make_measurement("a/x"), replace(quick, phases=phases)))
+    assert row_of(run, "a/x").under_objective == 500
+
+
+@pytest.mark.parametrize(
+    ("invalid", "expected"),
+    [((), 900), ((0.9,), 700), ((0.5,), 900), ((0.5, 0.7, 0.9), None)],
+)
+def test_an_invalid_rate_neither_keeps_nor_breaks_the_objective(
+    make_measurement: MakeMeasurement,
+    make_at_rates: MakeMeasurement,
+    make_run: MakeRun,
+    invalid: Sequence[float],
+    expected: float | None,
+) -> None:
+    measured = make_at_rates("a/x", own=1000, parts=(0.5, 0.7, 0.9))
+    phases = tuple(
+        replace(phase, findings=(INVALID,) if phase.phase.part in invalid else ())
+        for phase in measured.phases
+    )
+    run = make_run((make_measurement("a/x"), replace(measured, phases=phases)))
+    assert row_of(run, "a/x").under_objective == expected
+
+
+def test_an_objective_is_not_missed_for_certain_if_the_lowest_rate_is_invalid(
+    make_measurement: MakeMeasurement, make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    measured = make_at_rates("a/x", own=600, parts=(0.5, 0.7))
+    lowest, broken = measured.phases
+    phases = (replace(lowest, findings=(INVALID,)), broken)
+    run = make_run((make_measurement("a/x"), replace(measured, phases=phases)))
+    assert row_of(run, "a/x").under_objective is None
+
+
+def test_a_rate_whose_rounds_are_mostly_invalid_is_not_judged_by_the_others(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    good = make_at_rates("a/x", 1, own=10_000, parts=(0.5,))
+    bad = make_at_rates("a/x", 2, own=600, parts=(0.5,), findings=(INVALID,))
+    (at,) = row_of(make_run((good, bad)), "a/x").at_rates
+    assert (at.valid, at.rounds) == (0, 2)
+    assert at.latencies is not None
+    assert at.latencies[1] > 0.01
+    third = make_at_rates("a/x", 3, own=10_000, parts=(0.5,))
+    (at,) = row_of(make_run((good, bad, third)), "a/x").at_rates
+    assert (at.valid, at.rounds) == (2, 3)
+    assert at.latencies is not None
+    assert at.latencies[1] < 0.01
+
+
+def test_recovery_from_overload_is_the_median_unless_a_round_never_recovered(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """The fixture's backlog of 2 s x (1,200 - own) is worked off at own - 500 per second."""
+    one = make_at_rates("a/x", 1, own=1000, parts=(1.2,))
+    two = make_at_rates("a/x", 2, own=900, parts=(1.2,))
+    never = make_at_rates("a/x", 3, own=400, parts=(1.2,))
+    (at,) = row_of(make_run((one, two)), "a/x").at_rates
+    assert at.recovery == pytest.approx((400 / 500 + 600 / 400) / 2)
+    assert not at.carried
+    assert at.goodput == pytest.approx(950)
+    (at,) = row_of(make_run((one, two, never)), "a/x").at_rates
+    assert at.recovery is None
+
+
+def test_what_a_stack_did_at_rates_is_told_even_if_its_capacity_is_not_known(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    failure = Failure(
+        trial=Trial(stack="b/x", workload="list", round=1, position=1, stage=Stage.CAPACITY),
+        stage="load",
+        message="died",
+    )
+    row = row_of(make_run((failure, make_at_rates("b/x", parts=(0.5, 0.9)))), "b/x")
+    assert [at.part for at in row.at_rates] == [0.5, 0.9]
+    assert row.under_objective == 900
+    assert (row.throughput, row.valid) == (None, 0)

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.config import Config, load_config, with_flags
+from toolkit.config import AGAINST_ITSELF, QUICK, Config, load_config, with_flags
 from toolkit.errors import ConfigError
+from toolkit.model import Arrivals, LoadSettings
 
 
 def write(folder: Path, text: str, name: str = "toolkit.toml") -> Path:
@@ -41,6 +42,23 @@ def test_a_flag_wins_over_the_file_and_none_is_no_flag(tmp_path: Path) -> None:
         ('[runtime]\nmemory = "lots"\n', "lots", "512m"),
         ("bench = 3\n", "bench is a table", ""),
         ("[bench\n", "toolkit.toml", ""),
+        ("[bench]\nusers = -1\n", "bench.users = -1", "0 to find it"),
+        ("[bench]\nmost_users = 0\n", "bench.most_users = 0", "1 to 10000"),
+        ("[bench]\nrates = [0.5, 11.0]\n", "bench.rates = (0.5, 11.0)", "0.01 to 10"),
+        ("[bench]\nrates = [0.0]\n", "bench.rates = (0.0,)", "0.01 to 10"),
+        ("[bench]\nrates = [-0.5]\n", "bench.rates", "0.01 to 10"),
+        ("[bench]\nrates = [nan]\n", "bench.rates", "0.01 to 10"),
+        ('[bench]\nrates = ["50%"]\n', "rates", ""),
+        ("[bench]\nrates = 0.5\n", "rates", ""),
+        ("[bench]\nrate_rounds = -1\n", "bench.rate_rounds = -1", "0 to 1000"),
+        ("[bench]\nprecision = 5\n", "bench.precision = 5.0", "0.05"),
+        ("[bench]\nprecision = -0.1\n", "bench.precision = -0.1", "0.05"),
+        ("[bench]\nprecision = nan\n", "bench.precision", "0.05"),
+        ("[bench]\ntime_limit = -1\n", "bench.time_limit = -1.0", "0 or more"),
+        ("[bench]\nobjective = 0\n", "bench.objective = 0.0", "60 seconds"),
+        ("[bench]\nobjective = 61\n", "bench.objective = 61.0", "60 seconds"),
+        ('[bench]\narrivals = "uniform"\n', "arrivals", ""),
+        ("[bench]\nduration = 0.1\n", "bench.duration = 0.1", "0.2 to 3600"),
         ("[server]\nthreads = 9\nconnections = 4\n", "threads = 9", "raise connections"),
     ],
 )
@@ -53,3 +71,69 @@ def test_a_wrong_key_or_value_is_one_clear_line(
     assert said in message
     assert "\n" not in message
     assert hint in caught.value.hint
+
+
+def test_the_options_of_phases_reach_the_load(tmp_path: Path) -> None:
+    text = """
+[bench]
+users = 5
+most_users = 64
+warmup = 0.25
+duration = 3
+rates = [0.25, 1, 1.5]
+rate_rounds = 4
+arrivals = "constant"
+objective = 0.2
+precision = 0.05
+time_limit = 60
+"""
+    bench = load_config(write(tmp_path, text)).bench
+    assert bench.load == LoadSettings(
+        users=5,
+        most_users=64,
+        warmup=0.25,
+        duration=3.0,
+        rates=(0.25, 1.0, 1.5),
+        rate_rounds=4,
+        arrivals=Arrivals.CONSTANT,
+        objective=0.2,
+    )
+    assert (bench.precision, bench.time_limit) == (0.05, 60.0)
+
+
+def test_without_options_the_load_is_the_default_one_and_no_precision_is_asked_for() -> None:
+    assert Config().bench.load == LoadSettings()
+    assert Config().bench.precision == 0
+
+
+def test_no_rates_at_all_can_be_asked_for(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "[bench]\nrates = []\n")).bench.load.rates == ()
+    assert with_flags(Config(), {"bench": {"rates": ()}}).bench.load.rates == ()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"rates": (0.5, 50.0)},
+        {"precision": 1.01},
+        {"objective": 0.0},
+        {"time_limit": -1.0},
+        {"most_users": 0},
+        {"rounds": 0},
+    ],
+)
+def test_a_flag_out_of_range_is_refused_as_a_key_is(flags: dict[str, object]) -> None:
+    (name,) = flags
+    with pytest.raises(ConfigError, match=f"bench.{name} = .* is out of range"):
+        with_flags(Config(), {"bench": flags})
+
+
+@pytest.mark.parametrize("preset", [QUICK, AGAINST_ITSELF])
+def test_a_preset_is_within_the_ranges_and_changes_something(preset: dict[str, object]) -> None:
+    assert with_flags(Config(), {"bench": preset}) != Config()
+
+
+def test_a_first_look_needs_neither_ramp_nor_fixed_rates() -> None:
+    load = with_flags(Config(), {"bench": QUICK}).bench.load
+    assert load.users > 0
+    assert load.rate_rounds == 0

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,14 +9,26 @@ from hypothesis import strategies as st
 from toolkit.errors import ConfigError
 from toolkit.model import (
     App,
+    Arrivals,
     Interface,
     LoadSettings,
     Plan,
     Server,
     Stack,
+    Stage,
     Workload,
 )
-from toolkit.plan import make_plan
+from toolkit.plan import (
+    RATE_STRETCH,
+    capacity_phase,
+    make_plan,
+    most_users,
+    one_round,
+    ramp_phases,
+    rate_phases,
+)
+
+CASES = sorted((f"{app}/s", workload) for app in "abc" for workload in ("list", "create"))
 
 
 def stack(name: str) -> Stack:
@@ -37,23 +51,52 @@ def stack(name: str) -> Stack:
     return Stack(app=app, server=server)
 
 
-def plan(rounds: int = 3, seed: int | None = 1, baseline: str = "") -> Plan:
+def plan(
+    rounds: int = 3, seed: int | None = 1, baseline: str = "", load: LoadSettings | None = None
+) -> Plan:
     return make_plan(
         stacks=[stack(name) for name in "abc"],
         workloads=[Workload(name=name, summary="", path=Path(name)) for name in ("list", "create")],
         rounds=rounds,
-        load=LoadSettings(),
+        load=load or LoadSettings(),
         baseline=baseline,
         seed=seed,
     )
 
 
-@given(st.integers(1, 8), st.integers(0, 2**32 - 1))
-def test_every_round_has_every_case_once(rounds: int, seed: int) -> None:
-    trials = plan(rounds, seed).trials
-    for number in range(1, rounds + 1):
-        cases = [(t.stack, t.workload) for t in trials if t.round == number]
-        assert sorted(cases) == sorted({(f"{s}/s", w) for s in "abc" for w in ("list", "create")})
+# which trials, in which order
+
+
+@given(st.integers(1, 8), st.integers(0, 4), st.integers(0, 2**32 - 1))
+def test_every_round_of_every_stage_has_every_case_once(
+    rounds: int, rate_rounds: int, seed: int
+) -> None:
+    trials = plan(rounds, seed, load=LoadSettings(rate_rounds=rate_rounds)).trials
+    counts = {Stage.RAMP: 1, Stage.CAPACITY: rounds, Stage.LATENCY: rate_rounds}
+    for stage, count in counts.items():
+        of_stage = [trial for trial in trials if trial.stage is stage]
+        assert len(of_stage) == count * len(CASES)
+        for number in range(1, count + 1):
+            mine = [trial for trial in of_stage if trial.round == number]
+            assert sorted((trial.stack, trial.workload) for trial in mine) == CASES
+            assert [trial.position for trial in mine] == list(range(1, len(CASES) + 1))
+
+
+def test_stages_and_rounds_come_one_after_the_other() -> None:
+    trials = plan().trials
+    order = [([*Stage].index(trial.stage), trial.round) for trial in trials]
+    assert order == sorted(order)
+
+
+def test_a_number_of_users_that_is_given_needs_no_ramp() -> None:
+    stages = {trial.stage for trial in plan(load=LoadSettings(users=8)).trials}
+    assert stages == {Stage.CAPACITY, Stage.LATENCY}
+
+
+@pytest.mark.parametrize("load", [LoadSettings(rates=()), LoadSettings(rate_rounds=0)])
+def test_without_rates_or_rounds_of_them_latency_is_not_measured(load: LoadSettings) -> None:
+    stages = {trial.stage for trial in plan(load=load).trials}
+    assert stages == {Stage.RAMP, Stage.CAPACITY}
 
 
 def test_the_seed_repeats_the_order() -> None:
@@ -66,20 +109,144 @@ def test_a_plan_without_a_seed_records_the_one_it_drew() -> None:
     assert plan(seed=drawn.seed).trials == drawn.trials
 
 
-def test_rounds_differ_in_their_order() -> None:
-    orders = {
-        tuple((t.stack, t.workload) for t in plan(rounds=5).trials if t.round == number)
-        for number in range(1, 6)
-    }
-    assert len(orders) > 1
+def test_rounds_differ_in_their_order_and_stages_too() -> None:
+    trials = plan(rounds=5, load=LoadSettings(rate_rounds=5)).trials
+
+    def orders(stage: Stage) -> list[tuple[tuple[str, str], ...]]:
+        return [
+            tuple((t.stack, t.workload) for t in trials if (t.stage, t.round) == (stage, number))
+            for number in range(1, 6)
+        ]
+
+    assert len({*orders(Stage.CAPACITY)}) > 1
+    assert orders(Stage.CAPACITY) != orders(Stage.LATENCY)
+
+
+def test_a_round_added_later_is_the_one_that_a_longer_plan_would_have() -> None:
+    ids = [f"{name}/s" for name in "abc"]
+    added = one_round(ids, ["list", "create"], number=4, stage=Stage.CAPACITY, seed=1)
+    longer = plan(rounds=4).trials
+    assert added == tuple(t for t in longer if (t.stage, t.round) == (Stage.CAPACITY, 4))
 
 
 def test_a_misspelt_baseline_names_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
         plan(baseline="a/ss")
     assert "a/s" in caught.value.hint
+    with pytest.raises(ConfigError, match="'nothing' is not among the stacks") as caught:
+        plan(baseline="nothing")
+    assert caught.value.hint == "Chosen: a/s, b/s, c/s."
 
 
 def test_the_first_stack_is_the_baseline_unless_one_is_named() -> None:
     assert plan().baseline == "a/s"
     assert plan(baseline="c/s").baseline == "c/s"
+
+
+# how long
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        LoadSettings(users=8),
+        LoadSettings(rate_rounds=1),
+        LoadSettings(rates=(0.5,)),
+        LoadSettings(duration=0.5),
+        LoadSettings(warmup=0.1),
+    ],
+)
+def test_less_load_is_expected_to_take_less_time(less: LoadSettings) -> None:
+    assert 0 < plan(load=less).estimate < plan().estimate
+
+
+def test_the_estimate_is_all_settling_and_all_windows_and_little_more() -> None:
+    load = LoadSettings(duration=60.0, warmup=30.0, most_users=32, rates=(0.5, 0.9), rate_rounds=2)
+    trials = [
+        *[[*ramp_phases(load)]] * 6,
+        *[[capacity_phase(load, users=32)]] * 6 * 3,
+        *[[*rate_phases(load, capacity=100.0, seed=1)]] * 6 * 2,
+    ]
+    loaded = sum(phase.settle + phase.duration for phases in trials for phase in phases)
+    assert loaded < plan(rounds=3, load=load).estimate < 1.05 * loaded
+
+
+# the phases of a trial
+
+
+@given(st.integers(1, 10_000))
+def test_a_ramp_doubles_its_users_up_to_the_most(most: int) -> None:
+    users = [phase.users for phase in ramp_phases(LoadSettings(most_users=most))]
+    assert users[0] == 1
+    assert all(after == 2 * before for before, after in pairwise(users))
+    assert users[-1] <= most < 2 * users[-1]
+
+
+def test_only_the_first_window_of_a_server_is_after_a_warm_up() -> None:
+    load = LoadSettings(warmup=3.0, warmup_requests=77)
+    first, *others = ramp_phases(load)
+    assert (first.settle, first.least) == (3.0, 77)
+    assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
+    first, *others = rate_phases(load, capacity=100.0, seed=1)
+    assert (first.settle, first.least) == (3.0, 77)
+    assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
+    only = capacity_phase(load, users=9)
+    assert (only.users, only.settle, only.least, only.duration) == (9, 3.0, 77, load.duration)
+
+
+def test_ramps_and_capacity_are_closed_loops() -> None:
+    phases = [*ramp_phases(LoadSettings()), capacity_phase(LoadSettings(), users=9)]
+    assert {(phase.rate, phase.part, phase.overload) for phase in phases} == {(None, None, False)}
+
+
+def test_rates_go_up_as_parts_of_the_capacity_and_those_above_it_are_overload() -> None:
+    load = LoadSettings(rates=(1.2, 0.5, 1.0), connections=17, arrivals=Arrivals.CONSTANT)
+    phases = rate_phases(load, capacity=2000.0, seed=40)
+    assert [(phase.part, phase.rate) for phase in phases] == [
+        (0.5, 1000.0),
+        (1.0, 2000.0),
+        (1.2, 2400.0),
+    ]
+    assert [phase.overload for phase in phases] == [False, False, True]
+    assert {(phase.users, phase.duration) for phase in phases} == {
+        (17, RATE_STRETCH * load.duration)
+    }
+    assert {phase.arrivals for phase in phases} == {Arrivals.CONSTANT}
+    assert len({phase.seed for phase in phases}) == 3
+    assert phases == rate_phases(load, capacity=2000.0, seed=40)
+
+
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        (LoadSettings(users=5, connections=256), 256),
+        (LoadSettings(users=500, connections=256), 500),
+        (LoadSettings(most_users=128, connections=64), 128),
+        (LoadSettings(most_users=128, connections=256, rates=()), 128),
+        (LoadSettings(users=5, connections=256, rate_rounds=0), 5),
+    ],
+)
+def test_the_generator_has_as_many_users_as_its_greatest_phase(
+    load: LoadSettings, expected: int
+) -> None:
+    assert most_users(load) == expected
+    phases = [capacity_phase(load, load.users)] if load.users else [*ramp_phases(load)]
+    if load.rate_rounds:
+        phases += rate_phases(load, capacity=1.0, seed=1)
+    assert max(phase.users for phase in phases) == expected
+
+
+def test_a_plan_keeps_what_it_was_made_of() -> None:
+    load = replace(LoadSettings(), objective=0.2)
+    made = make_plan(
+        stacks=[stack("a")],
+        workloads=[Workload(name="list", summary="", path=Path())],
+        rounds=3,
+        load=load,
+        baseline="",
+        seed=9,
+        precision=0.05,
+        time_limit=60.0,
+    )
+    assert (made.load, made.rounds, made.seed) == (load, 3, 9)
+    assert (made.precision, made.time_limit) == (0.05, 60.0)

@@ -1,34 +1,90 @@
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from toolkit.errors import ConfigError, EnvironmentFault
-from toolkit.measured import Failure, Run
+from toolkit.measured import (
+    Failure,
+    Finding,
+    HostUse,
+    Measurement,
+    PhaseResult,
+    Run,
+    ServerUse,
+    Severity,
+)
+from toolkit.model import Arrivals, Stage
 from toolkit.store import FORMAT, Store, dumps, loads, new_run_id
 
 
-def test_a_run_reads_back_as_it_was_written(six_rounds: Run, tmp_path: Path) -> None:
-    failure = Failure(trial=six_rounds.trials[0], stage="load", message="died", log="last words")
-    run = Run(
-        **{f: getattr(six_rounds, f) for f in six_rounds.__slots__ if f != "outcomes"},
-        outcomes=(*six_rounds.outcomes, failure),
+def full(run: Run) -> Run:
+    """Put in what a run can hold: every stage, findings of both kinds, a failure, the unknown."""
+    failure = Failure(trial=run.trials[0], stage="load", message="died", log="last words")
+    first = run.outcomes[0]
+    assert isinstance(first, Measurement)
+    findings = tuple(
+        Finding(rule=f"rule-{severity}", severity=severity, message="why") for severity in Severity
     )
+    (step, *steps) = first.phases
+    unknown = PhaseResult(
+        phase=step.phase,
+        load=replace(step.load, connections=None, fairness=None, errors={"status 500": 3}),
+        server=ServerUse(cpu_user=0.5, cpu_system=0.1, memory_peak=1, memory_growth=-3.5),
+        host=HostUse(clock_step=-0.25),
+        findings=findings,
+    )
+    judged = replace(first, phases=(unknown, *steps), stop_seconds=None)
+    load = replace(run.load, arrivals=Arrivals.CONSTANT, rates=(0.25, 1.5))
+    host = replace(run.host, cpu_quota=1.5, allowed_cpus=())
+    return replace(run, outcomes=(judged, *run.outcomes[1:], failure), load=load, host=host)
+
+
+def test_a_run_reads_back_as_it_was_written(six_rounds: Run, tmp_path: Path) -> None:
+    run = full(six_rounds)
     store = Store(tmp_path)
     store.save(run)
     assert store.load(run.id) == run
+
+
+def test_the_run_of_that_test_holds_all_kinds_of_things(six_rounds: Run) -> None:
+    run = full(six_rounds)
+    kept = [item for item in run.outcomes if isinstance(item, Measurement)]
+    assert {item.trial.stage for item in kept} == set(Stage)
+    assert len(kept) < len(run.outcomes)
+    phases = [phase for item in kept for phase in item.phases]
+    assert {f.severity for phase in phases for f in phase.findings} == set(Severity)
+    assert any(phase.load.recovery for phase in phases)
+    assert any(phase.phase.overload for phase in phases)
+    assert run.calibrations[0].delays
+
+
+def test_a_run_without_outcomes_reads_back(make_run: Callable[..., Run]) -> None:
+    run = make_run(finished_at=None)
+    assert loads(dumps(run), "run.json") == run
 
 
 def test_the_document_is_versioned_and_a_later_one_is_refused(six_rounds: Run) -> None:
     document = json.loads(dumps(six_rounds))
     assert document["format"] == FORMAT
     document["format"] = FORMAT + 1
-    with pytest.raises(ConfigError, match="reads up to"):
+    with pytest.raises(ConfigError, match="reads up to") as caught:
         loads(json.dumps(document), "run.json")
+    assert "Upgrade" in caught.value.hint
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', "null"])
+def test_a_document_from_before_the_first_release_is_refused_with_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="has format 1") as caught:
+        loads('{"format": 1, "id": "x"}', "run.json")
+    assert caught.value.hint == "Measure again."
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 2}', '{"format": "2"}', '{"format": null}', "null"]
+)
 def test_what_is_no_run_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigError, match="not a stored run") as caught:
         loads(text, "run.json")
@@ -42,10 +98,10 @@ def test_a_failed_write_keeps_the_earlier_state_and_leaves_nothing(
     path = store.save(six_rounds)
     before = path.read_bytes()
 
-    def full(_: int) -> None:
+    def no_space(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(EnvironmentFault, match="No space left") as caught:
         store.save(six_rounds)
     assert "--results" in caught.value.hint
@@ -54,11 +110,11 @@ def test_a_failed_write_keeps_the_earlier_state_and_leaves_nothing(
 
 
 def test_the_latest_run_is_the_default_and_a_start_of_an_id_suffices(
-    make_run: object, tmp_path: Path
+    make_run: Callable[..., Run], tmp_path: Path
 ) -> None:
     store = Store(tmp_path)
     for run_id in ("20260101-000000-aaaa", "20260102-000000-bbbb"):
-        store.save(make_run(id=run_id))  # type: ignore[operator]
+        store.save(make_run(id=run_id))
     assert store.load().id == "20260102-000000-bbbb"
     assert store.load("20260101").id == "20260101-000000-aaaa"
     assert store.load(str(store.path("20260101-000000-aaaa"))).id == "20260101-000000-aaaa"

@@ -1,58 +1,619 @@
-from collections.abc import Callable
+"""Every rule, planted just below its limits, just above, and well above."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from toolkit.measured import LoadResult, Severity
-from toolkit.model import Placement
-from toolkit.validity import find_faults
+from toolkit import validity
+from toolkit.histogram import LatencyHistogram
+from toolkit.measured import (
+    ClientUse,
+    HostUse,
+    LoadResult,
+    ServerUse,
+    Severity,
+    StackFacts,
+)
+from toolkit.model import Phase, Placement
+from toolkit.validity import Evidence, find_disparities, find_faults
 
-MakeLoad = Callable[..., LoadResult]
+MIB = 2**20
+WARNED, INVALID = Severity.WARNED, Severity.INVALID
+
+Changes = Mapping[str, Any]
+"""What to plant, by the way to it: ``{"load.use.lag": 0.1}``."""
 
 
-def judged(
-    load: LoadResult, placement: Placement, server_cpu: float = 0.99, idle: float | None = None
-) -> dict[str, Severity]:
-    findings = find_faults(load, server_cpu=server_cpu, server_idle=idle, placement=placement)
-    return {finding.rule: finding.severity for finding in findings}
+def latencies(mean: float, count: int) -> str:
+    histogram = LatencyHistogram()
+    for tenth in range(10):
+        histogram.record(mean * (0.55 + tenth / 10), count // 10)
+    return histogram.encode()
 
 
-def test_a_healthy_trial_has_no_findings(make_load: MakeLoad, placement: Placement) -> None:
-    assert judged(make_load(), placement) == {}
+CLOSED = Evidence(
+    phase=Phase(users=32, duration=2.0),
+    load=LoadResult(
+        duration=2.0,
+        requests=2000,
+        errors={},
+        latency=latencies(0.032, 2000),
+        connections=0,
+        fairness=0.98,
+        silence=0.04,
+        slices=(1000.0,) * 12,
+        client="SocketUser",
+        use=ClientUse(cpu_user=0.4, cpu_system=0.2, lag=0.0003, memory=60 * MIB),
+        seen=2500,
+        locust_seen=2500,
+    ),
+    server=ServerUse(
+        cpu_user=0.6,
+        cpu_system=0.35,
+        memory_peak=30 * MIB,
+        memory_growth=0.0,
+        throttled=0.0,
+        oom_kills=0,
+        restarts=0,
+        processes=2,
+        threads=5,
+        open_files=0.1,
+        switches=1000.0,
+        swapped=0,
+    ),
+    host=HostUse(
+        server_idle=0.02,
+        server_steal=0.01,
+        server_foreign=0.02,
+        client_foreign=0.02,
+        client_steal=0.01,
+        swapped=0,
+        frequency_change=0.01,
+        clock_step=0.0001,
+        ports=0.1,
+    ),
+    placement=Placement(server_cpus=(0,), client_cpus=(1,), cpus=1.0, memory=512 * MIB),
+    keep_alive=True,
+)
+
+OPEN = replace(
+    CLOSED,
+    phase=Phase(users=256, duration=2.0, rate=500.0, part=0.5),
+    load=replace(
+        CLOSED.load,
+        requests=1000,
+        latency=latencies(0.002, 1000),
+        service=latencies(0.002, 1000),
+        slices=(500.0,) * 12,
+        offered=1000,
+        late=0,
+    ),
+    server=replace(CLOSED.server, cpu_user=0.3, cpu_system=0.15),
+    host=replace(CLOSED.host, server_idle=0.5),
+    delay=(0.0001, 0.0003, 0.001),
+)
+P50, P99 = LatencyHistogram.decode(OPEN.load.latency).percentiles(50, 99)
+
+
+def planted(base: Evidence, changes: Changes) -> Evidence:
+    def change(thing: Any, way: Sequence[str], value: object) -> Any:  # noqa: ANN401
+        first, *rest = way
+        return replace(
+            thing, **{first: change(getattr(thing, first), rest, value) if rest else value}
+        )
+
+    for name, value in changes.items():
+        base = change(base, name.split("."), value)
+    return base
+
+
+def judged(evidence: Evidence) -> dict[str, Severity]:
+    return {finding.rule: finding.severity for finding in find_faults(evidence)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rule at its limits.
+
+    Attributes:
+        fine: Just not enough for a finding ...
+        warned: ... just enough for a warning, and still not enough to be invalid ...
+        invalid: ... and too much; None where the rule has no such level.
+        entangled: Whether it depends on what other rules look at, on purpose.
+    """
+
+    rule: Any
+    name: str
+    fine: Changes
+    warned: tuple[Changes, ...] = ()
+    invalid: Changes | None = None
+    base: Evidence = CLOSED
+    entangled: bool = False
+
+    @property
+    def steps(self) -> list[tuple[Changes, dict[str, Severity]]]:
+        steps: list[tuple[Changes, dict[str, Severity]]] = [(self.fine, {})]
+        steps += [(changes, {self.name: WARNED}) for changes in self.warned]
+        if self.invalid is not None:
+            steps.append((self.invalid, {self.name: INVALID}))
+        return steps
+
+
+def sloped(last: float) -> tuple[float, ...]:
+    return (1000.0,) * 4 + ((1000 + last) / 2,) * 4 + (last,) * 4
+
+
+CASES = [
+    Case(
+        validity._answers,
+        "no-answers",
+        fine={"load.requests": 1},
+        invalid={"load.requests": 0},
+        entangled=True,
+    ),
+    Case(
+        validity._errors,
+        "errors",
+        fine={"load.errors": {}},
+        # the limit is 1 %
+        warned=(
+            {"load.errors": {"status 500": 1}},
+            {"load.requests": 1980, "load.errors": {"status 500": 20}},
+        ),
+        invalid={"load.requests": 1980, "load.errors": {"status 500": 11, "late": 10}},
+    ),
+    Case(
+        validity._errors,
+        "errors",
+        base=planted(OPEN, {"phase.part": 1.2}),
+        fine={"load.errors": {}},
+        # under overload errors are what is measured
+        warned=({"load.errors": {"status 503": 1}}, {"load.errors": {"status 503": 900}}),
+    ),
+    Case(
+        validity._counts,
+        "counts-differ",
+        fine={"load.seen": 2500},
+        invalid={"load.seen": 2501},
+    ),
+    Case(
+        validity._client,
+        "client-busy",
+        fine={"load.use.cpu_user": 0.649},
+        warned=({"load.use.cpu_user": 0.65}, {"load.use.cpu_user": 0.8}),
+        entangled=True,
+    ),
+    Case(
+        validity._client,
+        "client-limited",
+        base=OPEN,
+        fine={"load.use.cpu_user": 0.649},
+        invalid={"load.use.cpu_user": 0.65},
+    ),
+    Case(
+        validity._schedule,
+        "schedule",
+        base=OPEN,
+        # 1,000 are meant: 5 % of them and four standard deviations make 176
+        fine={"load.offered": 1176, "load.requests": 1176},
+        invalid={"load.offered": 1177, "load.requests": 1177},
+    ),
+    Case(
+        validity._schedule,
+        "schedule",
+        base=OPEN,
+        fine={"load.offered": 824, "load.requests": 824},
+        invalid={"load.offered": 823, "load.requests": 823},
+    ),
+    Case(
+        validity._schedule,
+        "schedule",
+        base=OPEN,
+        fine={"load.use.lag": 0.001},
+        warned=({"load.use.lag": 0.00101}, {"load.use.lag": 0.002}),
+        invalid={"load.use.lag": 0.00201},
+    ),
+    Case(
+        validity._delay,
+        "client-delay",
+        base=OPEN,
+        fine={"delay": (0.499 * P50, 0.499 * P99, 1.0)},
+        warned=({"delay": (0.501 * P50, 0.0, 1.0)}, {"delay": (0.0, 0.899 * P99, 1.0)}),
+        invalid={"delay": (0.901 * P50, 0.0, 1.0)},
+    ),
+    Case(
+        validity._delay,
+        "client-delay",
+        base=OPEN,
+        fine={"delay": None},
+        warned=({"delay": (0.0, 0.501 * P99, 1.0)},),
+        invalid={"delay": (0.0, 0.901 * P99, 1.0)},
+    ),
+    Case(
+        validity._overloaded,
+        "overloaded",
+        base=OPEN,
+        fine={"load.requests": 950},
+        warned=({"load.requests": 949}, {"load.requests": 100}),
+    ),
+    Case(
+        validity._overloaded,
+        "overloaded",
+        base=OPEN,
+        fine={"load.late": 50},
+        warned=({"load.late": 51},),
+    ),
+    Case(
+        validity._unsaturated,
+        "not-saturated",
+        fine={"server.cpu_user": 0.2, "host.server_idle": 0.25},
+        warned=(
+            {"server.cpu_user": 0.2, "host.server_idle": 0.26},
+            {"server.cpu_user": 0.2, "host.server_idle": 0.9},
+        ),
+        entangled=True,
+    ),
+    Case(
+        validity._little,
+        "littles-law",
+        # 32 are served, up to 15 % off
+        fine={"phase.users": 28},
+        invalid={"phase.users": 27},
+        entangled=True,
+    ),
+    Case(
+        validity._little,
+        "littles-law",
+        fine={"phase.users": 37},
+        invalid={"phase.users": 38},
+        entangled=True,
+    ),
+    Case(
+        validity._uneven,
+        "uneven",
+        fine={"load.fairness": 0.9},
+        warned=({"load.fairness": 0.899}, {"load.fairness": 0.7}),
+        invalid={"load.fairness": 0.699},
+    ),
+    Case(
+        validity._reconnects,
+        "reconnects",
+        fine={"load.connections": 20},
+        warned=({"load.connections": 21}, {"load.connections": 396}),
+        invalid={"load.connections": 401},
+    ),
+    Case(
+        validity._silence,
+        "stall",
+        # 20 times the median of 32 ms
+        fine={"load.silence": 0.6},
+        warned=({"load.silence": 0.7}, {"load.silence": 0.99}),
+    ),
+    Case(
+        validity._silence,
+        "stall",
+        base=OPEN,
+        fine={"load.silence": 0.199},
+        warned=({"load.silence": 0.2},),
+    ),
+    Case(
+        validity._silence,
+        "hang",
+        fine={"load.silence": 0.6},
+        invalid={"load.silence": 1.0},
+    ),
+    Case(
+        validity._drift,
+        "drift",
+        fine={"load.slices": sloped(1250)},
+        warned=({"load.slices": sloped(1251)}, {"load.slices": sloped(9000)}),
+    ),
+    Case(
+        validity._drift,
+        "drift",
+        fine={"load.slices": sloped(750)},
+        warned=({"load.slices": sloped(749)},),
+    ),
+    Case(
+        validity._growth,
+        "memory-growth",
+        # from 8 MiB/s on ...
+        fine={"server.memory_growth": 8.0 * MIB - 1},
+        warned=({"server.memory_growth": 8.0 * MIB}, {"server.memory_growth": 90.0 * MIB}),
+    ),
+    Case(
+        validity._growth,
+        "memory-growth",
+        # ... if that is a tenth of the whole in the 2 s of the window
+        fine={"server.memory_peak": 400 * MIB, "server.memory_growth": 20.0 * MIB - 1},
+        warned=({"server.memory_peak": 400 * MIB, "server.memory_growth": 20.0 * MIB},),
+    ),
+    Case(
+        validity._restarts,
+        "restarts",
+        fine={"server.restarts": None},
+        invalid={"server.restarts": 1},
+    ),
+    Case(
+        validity._oom,
+        "oom",
+        fine={"server.oom_kills": None},
+        invalid={"server.oom_kills": 1},
+    ),
+    Case(
+        validity._throttled,
+        "throttled",
+        fine={"server.throttled": 0.01},
+        warned=({"server.throttled": 0.0101}, {"server.throttled": 0.9}),
+    ),
+    Case(
+        validity._files,
+        "open-files",
+        fine={"server.open_files": 0.9},
+        warned=({"server.open_files": 0.901}, {"server.open_files": 1.0}),
+    ),
+    Case(
+        validity._foreign,
+        "foreign-cpu",
+        fine={"host.server_foreign": 0.1, "host.client_foreign": None},
+        warned=({"host.server_foreign": 0.101}, {"host.server_foreign": 0.3}),
+        invalid={"host.server_foreign": 0.301},
+    ),
+    Case(
+        validity._foreign,
+        "foreign-cpu",
+        fine={"host.client_foreign": 0.1, "host.server_foreign": None},
+        warned=({"host.client_foreign": 0.101}, {"host.client_foreign": 0.3}),
+        invalid={"host.client_foreign": 0.301},
+    ),
+    Case(
+        validity._steal,
+        "steal",
+        fine={"host.server_steal": 0.1, "host.client_steal": None},
+        warned=({"host.server_steal": 0.101}, {"host.server_steal": 0.3}),
+        invalid={"host.server_steal": 0.301},
+    ),
+    Case(
+        validity._steal,
+        "steal",
+        fine={"host.client_steal": 0.1, "host.server_steal": None},
+        warned=({"host.client_steal": 0.101}, {"host.client_steal": 0.3}),
+        invalid={"host.client_steal": 0.301},
+    ),
+    Case(
+        validity._swapped,
+        "swap",
+        fine={"server.swapped": None, "host.swapped": None},
+        warned=({"server.swapped": 1}, {"host.swapped": 1}),
+    ),
+    Case(
+        validity._ports,
+        "ports",
+        fine={"host.ports": 0.8},
+        warned=({"host.ports": 0.801}, {"host.ports": 1.0}),
+    ),
+    Case(
+        validity._frequency,
+        "frequency",
+        fine={"host.frequency_change": 0.1},
+        warned=({"host.frequency_change": 0.101}, {"host.frequency_change": 0.9}),
+    ),
+    Case(
+        validity._clock,
+        "clock",
+        fine={"host.clock_step": 0.005},
+        warned=({"host.clock_step": 0.0051}, {"host.clock_step": -0.0051}),
+    ),
+]
+STEPS = [(case.base, *step) for case in CASES for step in case.steps]
+
+
+@pytest.mark.parametrize("evidence", [CLOSED, OPEN], ids=["closed", "open"])
+def test_a_healthy_phase_has_no_findings(evidence: Evidence) -> None:
+    assert find_faults(evidence) == ()
+
+
+def test_what_this_machine_does_not_tell_is_no_fault() -> None:
+    unknown = replace(
+        CLOSED,
+        load=replace(CLOSED.load, connections=None, fairness=None),
+        server=ServerUse(cpu_user=0.6, cpu_system=0.35, memory_peak=30 * MIB),
+        host=HostUse(),
+    )
+    assert find_faults(unknown) == ()
+
+
+@pytest.mark.parametrize(("base", "changes", "expected"), STEPS)
+def test_each_fault_is_found_from_its_limit_on_and_no_other_with_it(
+    base: Evidence, changes: Changes, expected: dict[str, Severity]
+) -> None:
+    assert judged(planted(base, changes)) == expected
+
+
+def test_every_rule_is_planted() -> None:
+    assert {case.rule for case in CASES} == set(validity._RULES)
+
+
+def test_every_rule_is_planted_with_a_fault() -> None:
+    found = {case.rule for case in CASES if case.warned or case.invalid is not None}
+    assert found == set(validity._RULES)
+
+
+INDEPENDENT = [
+    (changes, expected)
+    for case in CASES
+    if case.base is CLOSED and not case.entangled
+    for changes, expected in case.steps
+    if expected
+]
+
+
+@given(st.lists(st.sampled_from(range(len(INDEPENDENT))), unique=True, max_size=8))
+def test_a_fault_more_adds_its_finding_and_changes_no_other(chosen: list[int]) -> None:
+    changes: dict[str, Any] = {}
+    expected: dict[str, Severity] = {}
+    for number in chosen:
+        more, finding = INDEPENDENT[number]
+        if not changes.keys() & more.keys() and not expected.keys() & finding.keys():
+            changes |= more
+            expected |= finding
+    assert judged(planted(CLOSED, changes)) == expected
+
+
+@pytest.mark.parametrize(("base", "changes"), [step[:2] for step in STEPS if step[2]])
+def test_a_finding_says_what_was_found_in_one_line(base: Evidence, changes: Changes) -> None:
+    (finding,) = find_faults(planted(base, changes))
+    assert 20 < len(finding.message) < 200
+    assert "\n" not in finding.message
+
+
+def test_the_most_frequent_error_is_named() -> None:
+    evidence = planted(CLOSED, {"load.errors": {"rare": 1, "often": 3, "seldom": 2}})
+    (finding,) = find_faults(evidence)
+    assert finding.message == "6 of 2006 answers failed or were wrong, most often: often"
+
+
+# a client at its limit
+
+
+def busy(cpu: float, idle: float | None, server: float = 0.95, cpus: float = 1.0) -> Evidence:
+    use = ClientUse(cpu_user=cpu, cpu_system=0.0, lag=0.0003, memory=60 * MIB)
+    return replace(
+        CLOSED,
+        load=replace(CLOSED.load, use=use),
+        server=replace(CLOSED.server, cpu_user=server, cpu_system=0.0),
+        host=replace(CLOSED.host, server_idle=idle),
+        placement=replace(CLOSED.placement, cpus=cpus),
+    )
 
 
 @pytest.mark.parametrize(
-    ("changes", "server_cpu", "expected"),
+    ("evidence", "expected"),
     [
-        ({"requests": 0}, 0.9, {"no-answers": Severity.INVALID}),
-        ({"errors": {"status 500": 1}}, 0.9, {"errors": Severity.WARNED}),
-        ({"errors": {"status 500": 50}}, 0.9, {"errors": Severity.INVALID}),
-        ({"locust_seen": 2499}, 0.9, {"counts-differ": Severity.INVALID}),
-        ({"client_cpu": 0.99}, 0.5, {"client-limited": Severity.INVALID}),
-        ({"client_cpu": 0.99}, 0.95, {"client-busy": Severity.WARNED}),
-        ({"client_cpu": 0.88}, 0.5, {"client-busy": Severity.WARNED}),
-        ({"client_cpu": 0.80}, 0.5, {}),
+        (busy(0.94, idle=0.5, server=0.5), {"client-busy": WARNED}),
+        (busy(0.95, idle=0.5, server=0.5), {"client-limited": INVALID}),
+        (busy(0.95, idle=0.25, server=0.5), {"client-busy": WARNED}),
+        (busy(0.95, idle=0.26, server=0.5), {"client-limited": INVALID}),
+        (busy(0.99, idle=None, server=0.5), {"client-limited": INVALID}),
+        (busy(0.99, idle=None, server=0.76), {"client-busy": WARNED}),
     ],
 )
-def test_each_fault_is_found_and_weighed(
-    make_load: MakeLoad,
-    placement: Placement,
-    changes: dict[str, object],
-    server_cpu: float,
-    expected: dict[str, Severity],
+def test_a_saturated_client_is_the_limit_only_if_the_server_has_cpu_to_spare(
+    evidence: Evidence, expected: dict[str, Severity]
 ) -> None:
-    assert judged(make_load(**changes), placement, server_cpu) == expected
+    assert judged(evidence) == expected
 
 
-def test_cpu_time_that_a_hypervisor_took_is_not_spare(
-    make_load: MakeLoad, placement: Placement
-) -> None:
+def test_cpu_time_that_a_hypervisor_took_is_not_spare() -> None:
     """The server got 60 % of its CPU, and yet the CPU was hardly ever idle."""
-    load = make_load(client_cpu=0.99)
-    assert judged(load, placement, 0.6, idle=0.05) == {"client-busy": Severity.WARNED}
-    assert judged(load, placement, 0.6, idle=0.35) == {"client-limited": Severity.INVALID}
+    assert judged(busy(0.99, idle=0.05, server=0.6)) == {"client-busy": WARNED}
+    assert judged(busy(0.99, idle=0.35, server=0.6)) == {"client-limited": INVALID}
 
 
-def test_a_server_at_its_quota_has_nothing_to_spare_on_an_idle_core(make_load: MakeLoad) -> None:
-    half = Placement(server_cpus=(0,), client_cpus=(1,), cpus=0.5, memory=2**29)
-    load = make_load(client_cpu=0.99)
-    assert judged(load, half, 0.49, idle=0.5) == {"client-busy": Severity.WARNED}
+def test_a_server_at_its_quota_has_nothing_to_spare_on_an_idle_core() -> None:
+    assert judged(busy(0.99, idle=0.5, server=0.49, cpus=0.5)) == {"client-busy": WARNED}
+    assert judged(busy(0.5, idle=0.5, server=0.49, cpus=0.5)) == {}
+
+
+def test_a_busy_client_explains_a_server_with_time_to_spare() -> None:
+    """What the server waits for is the client: that it is not saturated goes without saying."""
+    assert judged(busy(0.84, idle=0.5, server=0.5)) == {"not-saturated": WARNED}
+    assert "not-saturated" not in judged(busy(0.86, idle=0.5, server=0.5))
+
+
+@pytest.mark.parametrize("taken", ["host.client_foreign", "host.client_steal"])
+def test_a_client_whose_cpu_others_took_explains_a_server_with_time_to_spare(taken: str) -> None:
+    idle = {"server.cpu_user": 0.2, "host.server_idle": 0.5}
+    assert judged(planted(CLOSED, {**idle, taken: 0.1})) == {"not-saturated": WARNED}
+    assert "not-saturated" not in judged(planted(CLOSED, {**idle, taken: 0.11}))
+
+
+def test_users_that_were_busy_with_errors_are_not_missing() -> None:
+    """Half of the users of 1,000 right answers/s: the others had to do with what failed."""
+    few = {"load.requests": 1000, "load.slices": (500.0,) * 12}
+    assert judged(planted(CLOSED, few)) == {"littles-law": INVALID}
+    assert judged(planted(CLOSED, {**few, "load.errors": {"late": 11}})) == {"errors": INVALID}
+
+
+# when a rule does not apply
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # a closed loop has no schedule, its generator no intended start to be late for
+        {"load.use.lag": 1.0},
+        {"delay": (1.0, 1.0, 1.0)},
+        # too few answers to judge
+        {"load.requests": 499, "phase.users": 10},
+        {"load.requests": 319, "load.fairness": 0.1},
+        {"load.requests": 499, "load.slices": sloped(9000)},
+        {"load.slices": (1.0, 9.0, 90.0, 900.0, 9000.0)},
+        # one slow slice, or noise, is no drift
+        {"load.slices": (100.0, *(1000.0,) * 11)},
+        {"load.slices": (500.0, 1500.0) * 4 + (1500.0,) * 4},
+        # a quota on a fraction of a core is meant
+        {"server.throttled": 0.5, "placement.cpus": 0.5, "server.cpu_user": 0.1},
+        # a server that is meant to close its connections
+        {"load.connections": 2000, "keep_alive": False},
+        {"server.memory_growth": -90.0 * MIB},
+    ],
+)
+def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Changes) -> None:
+    assert judged(planted(CLOSED, changes)) == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # far below its capacity a server is idle, serves few at once, and need not be steady
+        {"server.cpu_user": 0.01, "host.server_idle": 0.9},
+        {"phase.users": 1},
+        {"load.slices": sloped(9000)},
+        # overload is meant to be too much
+        {"phase.part": 1.2, "load.requests": 500, "load.late": 500},
+        # few arrivals vary more than 5 %
+        {"phase.rate": 10.0, "load.offered": 35, "load.requests": 35},
+    ],
+)
+def test_an_open_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Changes) -> None:
+    assert judged(planted(OPEN, changes)) == {}
+
+
+# between stacks
+
+
+def facts(**changes: Any) -> StackFacts:  # noqa: ANN401 - the fields of StackFacts
+    values: dict[str, Any] = {
+        "id": "a/x",
+        "summary": "",
+        "keep_alive": True,
+        "argv": ("serve",),
+        "settings": {"WORKERS": "1", "THREADS": "4"},
+        "python": "3.13.5",
+        "packages": {"flask": "3.1.3", "gunicorn": "23.0"},
+    }
+    return StackFacts(**{**values, **changes})
+
+
+def test_equal_stacks_and_packages_of_one_alone_are_no_disparity() -> None:
+    other = facts(id="b/y", packages={"flask": "3.1.3", "uvicorn": "0.38"}, argv=("other",))
+    assert find_disparities((facts(), other)) == ()
+    assert find_disparities(()) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"python": "3.12.1"}, "different versions of Python: 3.12.1, 3.13.5"),
+        ({"packages": {"flask": "3.0.0"}}, "different versions of flask: 3.0.0, 3.1.3"),
+        ({"settings": {"THREADS": "8"}}, "different settings of THREADS: 4, 8"),
+    ],
+)
+def test_what_differs_beside_what_is_compared_is_told(changes: Changes, said: str) -> None:
+    (text,) = find_disparities((facts(), facts(), facts(**changes)))
+    assert said in text

@@ -1,0 +1,380 @@
+"""Users begin when the loop says so: closed, open, or not at all."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gevent
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+with pytest.MonkeyPatch.context() as patch:
+    # threads and sockets of the tests stay what they are
+    patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+    from toolkit.client import pace as pace_module
+    from toolkit.client.pace import Pace, arrivals
+    from toolkit.client.recorder import Recorder, Window
+    from toolkit.client.user import GreenletTurn
+
+NEVER = 3600.0
+
+
+class User:
+    """Begins when it may; ends when the test says so."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self.began: list[tuple[float | None, Window | None]] = []
+        self.busy = False
+
+    def go(self, due: float | None, window: Window | None) -> None:
+        assert not self.busy
+        self.busy = True
+        self.began.append((due, window))
+
+    def ask(self) -> None:
+        self._pace.ask(self)
+
+    def end(self) -> None:
+        """End the task and ask for the next, as users do."""
+        assert self.busy
+        self.busy = False
+        self._pace.ended()
+        self._pace.ask(self)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def pace(recorder: Recorder) -> Iterator[Pace]:
+    pace = Pace(recorder)
+    yield pace
+    pace.pause()
+
+
+@pytest.fixture(params=["timerfd", "timer"])
+def either_alarm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux's timer, and what is used where there is none."""
+    if request.param == "timer":
+        monkeypatch.setattr(pace_module, "_timerfd", None)
+    else:
+        assert pace_module._timerfd is not None
+
+
+def asking(pace: Pace, count: int) -> list[User]:
+    users = [User(pace) for _ in range(count)]
+    for user in users:
+        user.ask()
+    return users
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        gevent.sleep(0.002)
+
+
+def busy(users: list[User]) -> int:
+    return sum(user.busy for user in users)
+
+
+# arrivals
+
+
+def first(starts: Iterator[float], count: int) -> list[float]:
+    return list(itertools.islice(starts, count))
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+def test_a_seed_gives_the_same_arrivals_every_time(poisson: bool) -> None:
+    once, again = (first(arrivals(50, 7, poisson=poisson), 1000) for _ in range(2))
+    assert once == again
+
+
+def test_another_seed_gives_other_arrivals() -> None:
+    ours, theirs = (first(arrivals(50, seed, poisson=True), 100) for seed in (1, 2))
+    assert not set(ours) & set(theirs)
+
+
+@given(st.floats(0.1, 1e5), st.integers())
+def test_constant_arrivals_have_equal_distances_from_the_first(rate: float, seed: int) -> None:
+    assert first(arrivals(rate, seed, poisson=False), 50) == pytest.approx(
+        [number / rate for number in range(1, 51)]
+    )
+
+
+@given(st.floats(0.1, 1e5), st.integers())
+def test_poisson_arrivals_never_go_back(rate: float, seed: int) -> None:
+    starts = first(arrivals(rate, seed, poisson=True), 50)
+    assert starts == sorted(starts)
+    assert starts[0] > 0
+
+
+@pytest.mark.parametrize("rate", [0.5, 1000.0])
+def test_poisson_gaps_have_the_mean_and_spread_of_an_exponential(rate: float) -> None:
+    """Both are 1/rate; 20,000 gaps show them to 0.7 % and 1 % (one sigma)."""
+    starts = [0.0, *first(arrivals(rate, 11, poisson=True), 20_000)]
+    gaps = [(b - a) * rate for a, b in itertools.pairwise(starts)]
+    mean = sum(gaps) / len(gaps)
+    spread = (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5
+    assert mean == pytest.approx(1, rel=0.03)
+    assert spread == pytest.approx(1, rel=0.04)
+
+
+# the closed loop
+
+
+def test_nobody_begins_before_a_loop_does(pace: Pace) -> None:
+    users = asking(pace, 3)
+    assert (busy(users), pace.running, pace.steady) == (0, 0, False)
+
+
+def test_a_closed_loop_lets_exactly_so_many_run(pace: Pace) -> None:
+    users = asking(pace, 5)
+    pace.close_loop(3)
+    for _ in range(20):
+        assert (busy(users), pace.running) == (3, 3)
+        next(user for user in users if user.busy).end()
+    assert sum(len(user.began) for user in users) == 23
+
+
+def test_users_that_come_later_join_until_the_loop_is_full(pace: Pace) -> None:
+    pace.close_loop(3)
+    users = asking(pace, 5)
+    assert [user.busy for user in users] == [True, True, True, False, False]
+
+
+def test_in_a_closed_loop_a_start_is_due_when_it_happens(pace: Pace) -> None:
+    users = asking(pace, 2)
+    pace.close_loop(2)
+    users[0].end()
+    assert users[0].began == [(None, None)] * 2
+
+
+def test_a_smaller_loop_lets_the_others_end(pace: Pace) -> None:
+    users = asking(pace, 4)
+    pace.close_loop(4)
+    assert pace.steady
+    pace.close_loop(1)
+    assert (busy(users), pace.steady) == (4, False)
+    for user in users:
+        user.end()
+    assert (busy(users), pace.running, pace.steady) == (1, 1, True)
+
+
+def test_a_larger_loop_takes_in_those_who_wait(pace: Pace) -> None:
+    users = asking(pace, 4)
+    pace.close_loop(1)
+    pace.close_loop(3)
+    assert (busy(users), pace.running) == (3, 3)
+
+
+def test_a_pause_lets_nobody_begin_any_more(pace: Pace) -> None:
+    users = asking(pace, 3)
+    pace.close_loop(2)
+    pace.pause()
+    assert pace.steady is False
+    for user in [user for user in users if user.busy]:
+        user.end()
+    assert (busy(users), pace.running) == (0, 0)
+
+
+def test_a_user_that_has_gone_does_not_begin(pace: Pace) -> None:
+    users = asking(pace, 3)
+    pace.leave(users[0])
+    pace.leave(users[0])
+    pace.close_loop(3)
+    assert [user.busy for user in users] == [False, True, True]
+
+
+@given(st.data())
+def test_whatever_happens_a_closed_loop_is_as_full_as_it_can_be(data: st.DataObject) -> None:
+    pace = Pace(Recorder())
+    users = asking(pace, 6)
+    size = 0
+    for _ in range(data.draw(st.integers(1, 30))):
+        running = [user for user in users if user.busy]
+        match data.draw(st.sampled_from(["resize", "pause", "end", "end", "end"])):
+            case "resize":
+                size = data.draw(st.integers(0, 8))
+                pace.close_loop(size)
+            case "pause":
+                size = 0
+                pace.pause()
+            case _ if running:
+                before = len(running)
+                data.draw(st.sampled_from(running)).end()
+                assert busy(users) == (before if before <= size else before - 1)
+            case _:
+                pass
+        assert pace.running == busy(users)
+        assert pace.running >= min(size, len(users))
+
+
+# the open loop
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_each_arrival_lets_a_free_user_begin_and_says_when_it_was_due(
+    pace: Pace, recorder: Recorder
+) -> None:
+    users = asking(pace, 5)
+    gaps = [0.0, 0.001, 0.004]
+    pace.open_loop(iter([*gaps, NEVER]))
+    until(lambda: pace.offered == 3)
+    assert [len(user.began) for user in users] == [1, 1, 1, 0, 0]
+    dues = [user.began[0][0] or 0.0 for user in users[:3]]
+    assert [due - dues[0] for due in dues] == pytest.approx(gaps, abs=1e-6)
+    assert all(user.began[0][1] is recorder.window for user in users[:3])
+    assert (pace.late, pace.backlog, pace.running, len(pace.lags)) == (0, 0, 3, 3)
+    assert min(pace.lags) >= 0
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_arrivals_that_find_nobody_free_are_late_and_served_in_order(pace: Pace) -> None:
+    (user,) = asking(pace, 1)
+    gaps = [0.0, 0.001, 0.002, 0.003]
+    pace.open_loop(iter([*gaps, NEVER]))
+    until(lambda: pace.offered == 4)
+    assert (pace.late, pace.backlog, len(pace.lags)) == (3, 3, 1)
+    for left in (2, 1, 0):
+        user.end()
+        assert (pace.backlog, pace.running) == (left, 1)
+    dues = [due or 0.0 for due, _ in user.began]
+    assert [due - dues[0] for due in dues] == pytest.approx(gaps, abs=1e-6)
+    user.end()
+    assert (user.busy, pace.running, pace.offered) == (False, 0, 4)
+
+
+def test_an_arrival_belongs_to_the_window_it_was_due_in(pace: Pace, recorder: Recorder) -> None:
+    """Also if it is begun after the window has ended."""
+    (user,) = asking(pace, 1)
+    window = recorder.window
+    pace.open_loop(iter([0.0, 0.0, NEVER]))
+    until(lambda: pace.offered == 2)
+    assert recorder.turn() is window
+    user.end()
+    assert [where is window for _, where in user.began] == [True, True]
+
+
+def test_an_open_loop_offers_what_its_seed_says_whoever_is_free(pace: Pace) -> None:
+    asking(pace, 1)
+    starts = [start for start in first(arrivals(2000, 3, poisson=True), 400) if start < 0.05]
+    pace.open_loop(iter([*starts, NEVER]))
+    until(lambda: pace.offered == len(starts))
+    assert pace.late + len(pace.lags) == len(starts)
+    assert pace.backlog == len(starts) - 1
+
+
+def test_a_pause_drops_what_was_due_and_what_would_have_been(pace: Pace) -> None:
+    (user,) = asking(pace, 1)
+    pace.open_loop(arrivals(5000, 1, poisson=False))
+    until(lambda: pace.backlog > 3)
+    pace.pause()
+    offered = pace.offered
+    assert pace.backlog == 0
+    user.end()
+    gevent.sleep(0.01)
+    assert (user.busy, pace.offered, pace.running) == (False, offered, 0)
+
+
+def test_when_arrivals_stop_those_that_are_due_are_still_served(pace: Pace) -> None:
+    (user,) = asking(pace, 1)
+    pace.open_loop(arrivals(5000, 1, poisson=False))
+    until(lambda: pace.backlog > 3)
+    pace.stop_arrivals()
+    offered = pace.offered
+    while pace.backlog:
+        user.end()
+    gevent.sleep(0.01)
+    assert (len(user.began), pace.offered) == (offered, offered)
+
+
+def test_from_a_closed_to_an_open_loop_users_wait_for_their_time(pace: Pace) -> None:
+    users = asking(pace, 3)
+    pace.close_loop(2)
+    pace.open_loop(iter([NEVER]))
+    assert (busy(users), pace.steady) == (2, False)
+    for user in [user for user in users if user.busy]:
+        user.end()
+    assert (busy(users), pace.running) == (0, 0)
+
+
+def test_from_an_open_to_a_closed_loop_nothing_is_due_any_more(pace: Pace) -> None:
+    users = asking(pace, 1)
+    pace.open_loop(arrivals(5000, 1, poisson=False))
+    until(lambda: pace.backlog > 3)
+    pace.close_loop(2)
+    offered = pace.offered
+    users += asking(pace, 2)
+    assert (busy(users), pace.backlog) == (2, 0)
+    users[0].end()
+    assert users[0].began[-1] == (None, None)
+    gevent.sleep(0.01)
+    assert pace.offered == offered
+
+
+def test_from_one_open_loop_to_another_what_is_due_stays_due(pace: Pace) -> None:
+    (user,) = asking(pace, 1)
+    pace.open_loop(iter([0.0, 0.0, 0.0, NEVER]))
+    until(lambda: pace.offered == 3)
+    pace.open_loop(iter([0.0, NEVER]))
+    until(lambda: pace.offered == 4)
+    assert pace.backlog == 3
+    for _ in range(3):
+        user.end()
+    dues = [due or 0.0 for due, _ in user.began]
+    assert dues == sorted(dues)
+    assert pace.backlog == 0
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_an_alarm_leaves_no_descriptor(pace: Pace) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    pace.open_loop(iter([0.0, NEVER]))
+    until(lambda: pace.offered == 1)
+    pace.pause()
+    before = descriptors()
+    for _ in range(50):
+        pace.open_loop(iter([0.0, NEVER]))
+        pace.pause()
+    assert descriptors() == before
+
+
+# users that wait in a greenlet
+
+
+def test_a_user_that_waits_goes_on_when_it_may_and_knows_when_it_was_due(
+    pace: Pace, recorder: Recorder
+) -> None:
+    turn = GreenletTurn()
+    greenlet = gevent.spawn(turn.wait, pace)
+    pace.open_loop(iter([0.0, NEVER]))
+    greenlet.get(timeout=20)
+    due, window = turn.take()
+    assert due is not None
+    assert window is recorder.window
+    assert turn.take() == (None, None)
+
+
+def test_in_a_closed_loop_a_user_that_waits_has_no_time_to_be_due(pace: Pace) -> None:
+    turn = GreenletTurn()
+    pace.close_loop(1)
+    gevent.spawn(turn.wait, pace).get(timeout=20)
+    assert turn.take() == (None, None)
+
+
+def test_a_user_that_is_killed_while_it_waits_is_forgotten(pace: Pace) -> None:
+    greenlet = gevent.spawn(GreenletTurn().wait, pace)
+    gevent.sleep(0)
+    greenlet.kill()
+    pace.close_loop(1)
+    assert pace.running == 0
