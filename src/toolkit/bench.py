@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from statistics import median
 
 from toolkit.compare import tables
@@ -21,8 +22,10 @@ from toolkit.measured import (
     Usage,
 )
 from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload, original_of
-from toolkit.plan import capacity_phase, one_round, ramp_phases, rate_phases
+from toolkit.objective import keeps
+from toolkit.plan import capacity_phase, one_round, own_phases, ramp_phases, rate_phases
 from toolkit.ports import LoadEngine, LoadSession, Observer, Runtime, Service, Tick
+from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store, utc_now
 from toolkit.usage import compare_readings, summarize_usage
 from toolkit.validity import Evidence, find_faults
@@ -84,13 +87,12 @@ class _Bench:
         world.store.save(self._run)
         facts, self._broken = _prepare(plan.stacks, world)
         self._run = replace(self._run, stacks=tuple(facts))
-        fixed_rates = [trial for trial in plan.trials if trial.stage is Stage.LATENCY]
-        for trial in plan.trials[: len(plan.trials) - len(fixed_rates)]:
+        at_rates = [t for t in plan.trials if t.stage in (Stage.LATENCY, Stage.OVERLOAD)]
+        for trial in plan.trials[: len(plan.trials) - len(at_rates)]:
             self._do(trial)
         self._sharpen()
-        if fixed_rates:
-            self._calibrate()
-        for trial in fixed_rates:
+        self._calibrate(for_rates=bool(at_rates))
+        for trial in at_rates:
             self._do(trial)
         self._run = replace(self._run, finished_at=utc_now())
         world.store.save(self._run)
@@ -136,14 +138,15 @@ class _Bench:
             for trial in trials:
                 self._do(trial)
 
-    def _calibrate(self) -> None:
+    def _calibrate(self, *, for_rates: bool) -> None:
         """Measure what the clients seen so far add by themselves, at the rates to come."""
         rates = sorted(
             {
                 round(part * capacity)
                 for workload in self._workloads
-                if (capacity := baseline_capacity(self._run, workload)) is not None
+                if (capacity := capacity_of(self._run, self._run.baseline, workload)) is not None
                 for part in self._run.load.rates
+                if for_rates
             }
         )
         clients = {
@@ -167,13 +170,17 @@ class _Bench:
 
 def _coarsest(run: Run) -> float:
     """Give the worst half-width of the ratios that can be had at all."""
+    measured = {item.trial.stack for item in run.outcomes if isinstance(item, Measurement)}
+    if run.rounds < LEAST_PAIRS and len(measured) > 1:
+        return float("inf")  # though what was invalid so far may have no ratio yet
     ratios = [
         row.ratio
         for table in tables(run)
         for row in table.rows
         if row.ratio is not None and row.valid
     ]
-    return max((ratio.precision or float("inf") for ratio in ratios), default=0.0)
+    widths = [ratio.precision for ratio in ratios]
+    return max((float("inf") if width is None else width for width in widths), default=0.0)
 
 
 def _prepare(
@@ -214,7 +221,7 @@ def _failure(trial: Trial, stage: str, error: ToolkitError) -> Failure:
 def measure(trial: Trial, stack: Stack, workload: Workload, run: Run, world: World) -> Outcome:
     """Run one trial: fresh server, fresh load generator, its phases one after the other."""
     started_at = utc_now()
-    phases = _phases(trial, run)
+    phases = phases_of(trial, run)
     if phases is None:
         message = f"the rates are parts of the capacity of {run.baseline}, which is not known"
         return Failure(trial=trial, stage="load", message=message)
@@ -241,17 +248,23 @@ def measure(trial: Trial, stack: Stack, workload: Workload, run: Run, world: Wor
     )
 
 
-def _phases(trial: Trial, run: Run) -> Iterable[Phase] | None:
+def phases_of(trial: Trial, run: Run) -> Iterable[Phase] | None:
     """Give what a trial consists of; None if that depends on what could not be measured."""
     if trial.stage is Stage.RAMP:
         return ramp_phases(run.load)
     if trial.stage is Stage.CAPACITY:
         return (capacity_phase(run.load, users_of(run, trial.stack, trial.workload)),)
-    capacity = baseline_capacity(run, trial.workload)
-    if capacity is None:
+    common = capacity_of(run, run.baseline, trial.workload)
+    if common is None:
         return None
     # the same arrivals for every stack of a round
-    return rate_phases(run.load, capacity, seed=run.seed + 1000 * trial.round)
+    seed = run.seed + 1000 * trial.round
+    overload = trial.stage is Stage.OVERLOAD
+    phases = rate_phases(run.load, common, seed, overload=overload)
+    own = capacity_of(run, trial.stack, trial.workload)
+    if overload or own is None:
+        return phases
+    return chain(phases, own_phases(run.load, own, seed))
 
 
 def users_of(run: Run, stack: str, workload: str) -> int:
@@ -275,14 +288,14 @@ def users_of(run: Run, stack: str, workload: str) -> int:
     return max((knee.full_users for knee in knees), default=unknown)
 
 
-def baseline_capacity(run: Run, workload: str) -> float | None:
-    """Give the median capacity of the baseline so far, requests/s; None without any."""
+def capacity_of(run: Run, stack: str, workload: str) -> float | None:
+    """Give the median capacity of a case so far, requests/s; None without any."""
     rates = [
         phase.load.throughput
         for outcome in run.outcomes
         if isinstance(outcome, Measurement)
         and outcome.trial.stage is Stage.CAPACITY
-        and (outcome.trial.stack, outcome.trial.workload) == (run.baseline, workload)
+        and (outcome.trial.stack, outcome.trial.workload) == (stack, workload)
         for phase in outcome.phases
         if phase.load.requests
     ]
@@ -332,6 +345,8 @@ def _run_phases(
             PhaseResult(phase=phase, load=load, server=server, host=host, findings=findings)
         )
         if trial.stage is Stage.RAMP and has_stopped_growing(results):
+            break
+        if phase.own is not None and keeps(results[-1], run.load.objective):
             break
     return tuple(results)
 

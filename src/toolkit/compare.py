@@ -8,14 +8,20 @@ from statistics import median
 
 from toolkit.histogram import LatencyHistogram
 from toolkit.knee import Knee, find_knee
-from toolkit.measured import Failure, Finding, Measurement, PhaseResult, Run
+from toolkit.measured import Failure, Finding, Measurement, PhaseResult, Run, kept_up
 from toolkit.model import Stage
+from toolkit.objective import rate_within
 from toolkit.ranking import rank
-from toolkit.stats import LEAST_PAIRS, Interval, Ratio, median_interval, paired_ratio
+from toolkit.stats import (
+    LEAST_PAIRS,
+    Interval,
+    Ratio,
+    least_rounds,
+    median_interval,
+    paired_ratio,
+)
 
 PERCENTILES = (50, 99, 99.9)
-CARRIED = 0.95
-"""A rate is carried if this part of what was offered was answered rightly in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +78,8 @@ class Row:
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
         at_rates: What it did at fixed rates, the lowest first.
-        under_objective: Highest rate it carried with its p99 within the objective, requests/s; 0 if
-            it missed it at the lowest; None if no rate tells, because none was measured or valid.
+        under_objective: Rate it carried with its p99 within the objective, requests/s; see
+            ``objective.rate_within``.
         valid: How many trials may be used; none if most are invalid, and then the numbers shown are
             those of all.
         findings: What was found in the measured windows, with the number of those.
@@ -200,6 +206,7 @@ def _case(run: Run, stack: str, workload: str) -> _Case:
         Stage.RAMP: case.ramp,
         Stage.CAPACITY: case.capacity,
         Stage.LATENCY: case.latency,
+        Stage.OVERLOAD: case.latency,
     }
     for outcome in run.outcomes:
         if (outcome.trial.stack, outcome.trial.workload) != (stack, workload):
@@ -217,8 +224,10 @@ def _table(run: Run, workload: str) -> Table:
     rows = {stack: _row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()}
     usable = {stack: _rates(case.usable) for stack, case in cases.items() if case.usable}
     ranking = rank(usable)
-    # with too few rounds for an interval nobody knows whom a stack ties with
-    known = {stack for stack in usable if len(usable[stack]) >= LEAST_PAIRS}
+    # with too few rounds for any difference nobody knows whom a stack ties with
+    needed = least_rounds(max(math.comb(len(usable), 2), 1))
+    enough = max(map(len, usable.values()), default=0) >= needed
+    known = {stack for stack in usable if enough and len(usable[stack]) >= LEAST_PAIRS}
     ranked = [
         replace(rows[stack], rank=ranking.ranks[stack], shared=stack in ranking.shared)
         if stack in known
@@ -247,7 +256,7 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     row = Row(
         stack=stack,
         at_rates=at_rates,
-        under_objective=_under_objective(at_rates, run.load.objective),
+        under_objective=rate_within((x.phases for x in case.latency), run.load.objective),
         findings=_count_findings(measured),
         failures=tuple(case.failures),
     )
@@ -298,7 +307,8 @@ def _at_rates(run: Run, measured: Sequence[Measurement]) -> tuple[AtRate, ...]:
     by_part: dict[float, list[PhaseResult]] = {}
     for item in measured:
         for phase in item.phases:
-            by_part.setdefault(phase.phase.part or 0.0, []).append(phase)
+            if phase.phase.part is not None:
+                by_part.setdefault(phase.phase.part, []).append(phase)
     return tuple(
         _at_rate(part, phases, run.load.objective) for part, phases in sorted(by_part.items())
     )
@@ -322,24 +332,11 @@ def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> At
         within=latency.at_most(objective) * latency.count / offered if offered else 0.0,
         error_rate=failed / offered if offered else 0.0,
         late=late / offered if offered else 0.0,
-        carried=answered >= CARRIED * offered and late <= (1 - CARRIED) * offered,
+        carried=kept_up(offered, answered, late),
         recovery=median(known) if known and len(known) == len(recoveries) else None,
         valid=len(valid) if 2 * len(valid) > len(phases) else 0,
         rounds=len(phases),
     )
-
-
-def _under_objective(at_rates: Sequence[AtRate], objective: float) -> float | None:
-    """Give the highest rate before the first that broke the objective."""
-    best: float | None = None
-    for at in at_rates:
-        if not at.valid:
-            continue
-        if not at.carried or at.latencies is None or at.latencies[1] > objective:
-            # below it there may be rates that it carried, but nobody knows
-            return 0.0 if at is at_rates[0] else best
-        best = at.rate
-    return best
 
 
 def _ratio(mine: dict[int, float], other: dict[int, float]) -> Ratio | None:

@@ -37,4 +37,4 @@ def has_stopped_growing(phases: Sequence[PhaseResult]) -> bool:
     if len(phases) < 3:
         return False
     before = max(phase.load.throughput for phase in phases[:-2])
-    return all(phase.load.throughput < before * RAMP_GROWTH for phase in phases[-2:])
+    return all(phase.load.throughput <= before * RAMP_GROWTH for phase in phases[-2:])

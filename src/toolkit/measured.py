@@ -187,6 +187,15 @@ class ClientUse:
         return self.cpu_user + self.cpu_system
 
 
+CARRIED = 0.95
+"""A rate is carried if this part of what was offered was answered rightly in time."""
+
+
+def kept_up(offered: int, answered: int, late: int) -> bool:
+    """Tell whether a rate was carried, from the counts that ``LoadResult`` explains."""
+    return answered >= CARRIED * offered and late <= (1 - CARRIED) * offered
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
     """What the load generator saw in the window of a phase.
@@ -200,7 +209,8 @@ class LoadResult:
             that came in the window, from the sending. Open loop: of those that were meant to be
             sent in the window, from the intended start.
         service: Open loop: the same from the actual sending.
-        connections: Connections opened in the window, None where the client cannot tell.
+        connections: Connections opened in the window in place of earlier ones of the same user,
+            None where the client cannot tell.
         fairness: Jain's index of the answers per connection, 1 being even; None if not known.
         silence: Longest time in seconds without any answer while a request was under way.
         slices: Verified answers/s in equal parts of the window, in order.
@@ -240,6 +250,11 @@ class LoadResult:
     def failed(self) -> int:
         """Number of failed, wrong or missing answers."""
         return sum(self.errors.values())
+
+    @property
+    def carried(self) -> bool:
+        """Open loop: whether the server kept up with the rate."""
+        return kept_up(self.offered or 0, self.requests, self.late or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

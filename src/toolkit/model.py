@@ -171,12 +171,14 @@ class Stage(StrEnum):
     """What a trial is for.
 
     ``ramp`` looks for the number of users that a stack serves most with, ``capacity`` measures it
-    there (closed loop), ``latency`` measures at fixed rates (open loop).
+    there (closed loop), ``latency`` measures at fixed rates (open loop), ``overload`` at more than
+    the baseline can serve, on a server of its own because it may not survive.
     """
 
     RAMP = "ramp"
     CAPACITY = "capacity"
     LATENCY = "latency"
+    OVERLOAD = "overload"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,8 @@ class Phase:
         settle: Seconds of the same load before it, not measured.
         least: Least number of requests before the window, while ``settle`` lasts or longer.
         rate: Open loop: intended requests/s; None is a closed loop.
-        part: The rate as a part of the baseline's capacity.
+        part: The rate as a part of the baseline's capacity, for comparing stacks ...
+        own: ... or of the stack's own, for finding what it carries within the objective.
         arrivals: Open loop: how the intended starts are spaced ...
         seed: ... and the seed that makes them the same for every stack.
     """
@@ -201,6 +204,7 @@ class Phase:
     least: int = 0
     rate: float | None = None
     part: float | None = None
+    own: float | None = None
     arrivals: Arrivals = Arrivals.POISSON
     seed: int = 0
 
@@ -208,6 +212,11 @@ class Phase:
     def overload(self) -> bool:
         """Whether the rate is meant to be more than the baseline can serve."""
         return self.part is not None and self.part > 1
+
+    @property
+    def probing(self) -> bool:
+        """Whether not to carry the rate is a result and not a fault."""
+        return self.overload or self.own is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from toolkit.errors import ConfigError
 from toolkit.model import LoadSettings, Phase, Plan, Stack, Stage, Trial, Workload
@@ -20,6 +21,10 @@ _OVERHEAD_SECONDS = 1.0
 _RAMP_SETTLE = 0.2
 _REST_SECONDS = 0.5
 _USUAL_RAMP = 6
+_USUAL_LADDER = 2.5
+
+OWN_PARTS = (0.95, 0.9, 0.8, 0.7, 0.5, 0.3)
+"""Parts of a stack's own capacity at which the objective is tried, until one keeps it."""
 
 
 def make_plan(
@@ -36,8 +41,9 @@ def make_plan(
     """Lay out a bench: in each round every case once, in an order of its own.
 
     First come the ramps, then the rounds of capacity, then those at fixed rates, which are parts of
-    the capacity found. The order is shuffled so that neither drift of the machine nor a neighbour
-    in the order hits one stack more than another; the seed is kept so that it can be repeated.
+    the capacity found, and at last overload. The order is shuffled so that neither drift of the
+    machine nor a neighbour in the order hits one stack more than another; the seed is kept so that
+    it can be repeated.
 
     Args:
         stacks: What is compared, the first being the baseline unless one is named.
@@ -65,6 +71,7 @@ def make_plan(
         (Stage.RAMP, 0 if load.users else 1),
         (Stage.CAPACITY, rounds),
         (Stage.LATENCY, load.rate_rounds if load.rates else 0),
+        (Stage.OVERLOAD, load.rate_rounds if max(load.rates, default=0.0) > 1 else 0),
     ]
     trials = tuple(
         trial
@@ -101,15 +108,14 @@ def one_round(
 
 def ramp_phases(load: LoadSettings) -> Iterator[Phase]:
     """Give closed loops of 1, 2, 4, ... users; whoever runs them ends when they stop growing."""
-    users = 1
-    while users <= load.most_users:
+    doublings = [2**n for n in range(load.most_users.bit_length()) if 2**n < load.most_users]
+    for users in (*doublings, load.most_users):
         yield Phase(
             users=users,
             duration=load.duration / 2,
             settle=load.warmup if users == 1 else _RAMP_SETTLE,
             least=load.warmup_requests if users == 1 else 0,
         )
-        users *= 2
 
 
 def capacity_phase(load: LoadSettings, users: int) -> Phase:
@@ -119,20 +125,45 @@ def capacity_phase(load: LoadSettings, users: int) -> Phase:
     )
 
 
-def rate_phases(load: LoadSettings, capacity: float, seed: int) -> tuple[Phase, ...]:
-    """Give the open loops at parts of the baseline's capacity (requests/s), the lowest first."""
-    return tuple(
-        Phase(
-            users=load.connections,
-            duration=load.duration * RATE_STRETCH,
+def rate_phases(
+    load: LoadSettings, capacity: float, seed: int, *, overload: bool
+) -> Iterator[Phase]:
+    """Give the open loops at parts of the baseline's capacity, the lowest first.
+
+    Args:
+        load: How stacks are loaded.
+        capacity: Of the baseline, requests/s.
+        seed: Of the arrivals.
+        overload: Whether those above the baseline's capacity are meant, or the others.
+    """
+    parts = [part for part in sorted(load.rates) if (part > 1) is overload]
+    for number, part in enumerate(parts):
+        yield replace(
+            _open_loop(load, part * capacity, seed + number),
+            part=part,
             settle=load.warmup if number == 0 else _RAMP_SETTLE,
             least=load.warmup_requests if number == 0 else 0,
-            rate=part * capacity,
-            part=part,
-            arrivals=load.arrivals,
-            seed=seed + number,
         )
-        for number, part in enumerate(sorted(load.rates))
+
+
+def own_phases(load: LoadSettings, capacity: float, seed: int) -> Iterator[Phase]:
+    """Give the open loops at parts of a stack's own capacity (requests/s), the highest first.
+
+    Whoever runs them ends at the first that keeps the objective.
+    """
+    for number, part in enumerate(OWN_PARTS):
+        phase = _open_loop(load, part * capacity, seed + 100 + number)
+        yield replace(phase, own=part, duration=load.duration)
+
+
+def _open_loop(load: LoadSettings, rate: float, seed: int) -> Phase:
+    return Phase(
+        users=load.connections,
+        duration=load.duration * RATE_STRETCH,
+        settle=_RAMP_SETTLE,
+        rate=rate,
+        arrivals=load.arrivals,
+        seed=seed,
     )
 
 
@@ -148,6 +179,10 @@ def _seconds(stage: Stage, load: LoadSettings) -> float:
     elif stage is Stage.CAPACITY:
         phases = load.warmup + load.duration
     else:
-        each = load.duration * RATE_STRETCH + _RAMP_SETTLE + _REST_SECONDS
-        phases = load.warmup + len(load.rates) * each
+        over = sum(part > 1 for part in load.rates)
+        number = over if stage is Stage.OVERLOAD else len(load.rates) - over
+        rest = _RAMP_SETTLE + _REST_SECONDS
+        phases = load.warmup + number * (load.duration * RATE_STRETCH + rest)
+        if stage is Stage.LATENCY:
+            phases += _USUAL_LADDER * (load.duration + rest)
     return phases + _OVERHEAD_SECONDS

@@ -98,9 +98,10 @@ class Pace:
         self.running -= 1
 
     def leave(self, turn: Turn) -> None:
-        """Forget a user that goes."""
+        """Forget a user that goes; another one takes its place in a closed loop."""
         if turn in self._free:
             self._free.remove(turn)
+        self._fill()
 
     def pause(self) -> None:
         """Let nobody begin any more; what was due is dropped."""
@@ -118,9 +119,7 @@ class Pace:
         """Let so many users go round and round."""
         self.pause()
         self._closed = users
-        while self._free and self.running < users:
-            self.running += 1
-            self._free.popleft().go(None, None)
+        self._fill()
 
     def open_loop(self, starts: Iterator[float]) -> None:
         """Let users begin at given times from now; what is due already stays due."""
@@ -131,6 +130,12 @@ class Pace:
         if self._alarm is None:
             self._alarm = _Alarm(self._ring)
         self._alarm.set(self._due)
+
+    def _fill(self) -> None:
+        """Let users begin until the closed loop is full."""
+        while self._closed is not None and self.running < self._closed and self._free:
+            self.running += 1
+            self._free.popleft().go(None, None)
 
     def _ring(self) -> None:
         """Let everybody begin whose time has come."""

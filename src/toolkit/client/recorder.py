@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import gevent
-from locust import events
+from locust import stats as locust_stats
 from locust.env import Environment
-from locust.stats import RequestStats, bucket_response_time
+from locust.stats import RequestStats, StatsError, bucket_response_time
 
 Key = tuple[str, str]
 FLUSH_EVERY = 1.0
 _BATCH = 500
 """Distinct latencies that are handed over before the load gets its turn again."""
+
+_KEPT = 8
+"""Ended windows that are looked after though nothing came: there may be answers that take long."""
 
 
 class Series:
@@ -62,6 +65,7 @@ class Recorder:
         self.listened = False
         self.firing = False
         self._others: list[Window] = []
+        self._flushing: Iterator[None] = iter(())
         self._environment: Environment | None = None
 
     def attach(self, environment: Environment) -> None:
@@ -72,8 +76,8 @@ class Recorder:
             environment.events.test_stopping.add_listener(lambda **_: self.flush())
             # what is not flushed when a worker reports would be missing from its last report
             environment.events.report_to_master._handlers.insert(0, lambda **_: self.flush())  # noqa: SLF001
-            environment.events.quitting.add_listener(lambda **_: self.flush())
-            gevent.spawn(self._flush_now_and_then)
+            environment.events.quitting.add_listener(self._on_quitting)
+            gevent.spawn(self._flush_now_and_then, environment)
 
     def turn(self) -> Window:
         """Begin a new window; give the one that ends, which those under way may still add to."""
@@ -91,9 +95,10 @@ class Recorder:
 
     def fire(self, user: Any, key: Key, seconds: float, length: int, error: str | None) -> None:  # noqa: ANN401
         """Tell everybody who listens, Locust included, of one request."""
+        assert self._environment is not None  # noqa: S101 - nobody listens before attach()
         self.firing = True
         try:
-            events.request.fire(
+            self._environment.events.request.fire(
                 request_type=key[0],
                 name=key[1],
                 response_time=seconds * 1e3,
@@ -105,21 +110,36 @@ class Recorder:
             self.firing = False
 
     def flush(self) -> None:
-        """Hand over all counts at once."""
-        for _ in self._flush():
-            pass
+        """Hand over all counts at once, with what was left of an earlier time."""
+        for flushing in (self._flushing, self._flush()):
+            for _ in flushing:
+                pass
 
-    def _flush_now_and_then(self) -> None:
+    def _on_quitting(self, environment: Environment, **_: object) -> None:
+        self.flush()
+        options = environment.parsed_options
+        if options is not None and options.csv_prefix:
+            # Locust leaves out of its CSV files what comes after their last turn, so wait for one
+            gevent.sleep(locust_stats.CSV_STATS_INTERVAL_SEC)
+
+    def _flush_now_and_then(self, environment: Environment) -> None:
         while True:
             gevent.sleep(FLUSH_EVERY)
-            for _ in self._flush():
+            self._flushing = self._flush()
+            for _ in self._flushing:
                 gevent.sleep(0)
-            if self._environment is not None:
-                self.listened = any(_others(self._environment))
+            listened = any(_others(environment))
+            if listened != self.listened:
+                # what was counted up to now goes the way that it was counted for
+                self.flush()
+                self.listened = listened
 
     def _flush(self) -> Iterator[None]:
         """Hand over in parts, each consistent in itself: a long one must not hold up the load."""
-        self._others = [window for window in self._others if _has_news(window)]
+        old = len(self._others) - _KEPT
+        self._others = [
+            window for at, window in enumerate(self._others) if at >= old or _has_news(window)
+        ]
         for window in (*self._others, self.window):
             for key, series in tuple(window.items()):
                 fresh, series.fresh = series.fresh, defaultdict(int)
@@ -183,18 +203,7 @@ def _log(
             entry.total_response_time += count * microseconds / 1e3  # type: ignore[assignment]
             entry.response_times[bucket_response_time(microseconds / 1e3)] += count
     for reason, count in errors.items():
-        error = stats.errors.get(_error_key(method, name, reason))
-        if error is None:
-            stats.log_error(method, name, reason)
-            for entry in (stats.total, stats.entries[(name, method)]):
-                entry.num_failures -= 1
-                entry.num_fail_per_sec[second] -= 1
-            error = stats.errors[_error_key(method, name, reason)]
-            count -= 1  # noqa: PLW2901 - log_error counted one
-        error.occurrences += count
-
-
-def _error_key(method: str, name: str, reason: str) -> str:
-    from locust.stats import StatsError  # noqa: PLC0415 - beside its only use
-
-    return StatsError.create_key(method, name, reason)
+        known_as = StatsError.create_key(method, name, reason)
+        error = stats.errors.setdefault(known_as, StatsError(method, name, reason))
+        error.occurred()
+        error.occurrences += count - 1

@@ -19,9 +19,10 @@ from typing import Any, ClassVar
 import gevent
 from gevent import get_hub, getcurrent
 from gevent.event import AsyncResult
-from locust import User
+from gevent.pool import Group
+from locust import User, events
 from locust.env import Environment
-from locust.exception import StopUser
+from locust.exception import StopTest, StopUser
 
 from toolkit.client.pace import Pace
 from toolkit.client.recorder import Recorder, Window
@@ -34,6 +35,8 @@ Scenario = Generator[Request, Answer, None]
 
 recorder = Recorder()
 """Where the users of this process count."""
+
+events.init.add_listener(lambda environment, **_: recorder.attach(environment))
 
 
 class _Course:
@@ -48,7 +51,9 @@ course = _Course()
 
 
 class SocketUser(User):
-    """A user with one connection, kept as long as the server keeps it.
+    """A user with one connection and its cookies, kept as long as the server keeps it.
+
+    What ``on_start`` and ``on_stop`` do with ``client``, such as logging in, is done with the same.
 
     Attributes:
         timeout: Seconds from the start of a request until it is given up.
@@ -63,10 +68,12 @@ class SocketUser(User):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        if not self.host:
-            raise StopUser("there is no host: give --host http://127.0.0.1:8000")
+        try:
+            self.origin = _origin_of(self.host or "", verify=self.verify)
+        except (ValueError, OSError) as error:
+            environment.process_exit_code = 1
+            raise StopTest(f"the host (--host http://127.0.0.1:8000): {error}") from error
         recorder.attach(environment)
-        self.origin = _origin_of(self.host, verify=self.verify)
         self.client = Client(self)
         self._tasks = list(self.tasks)
         if self._tasks and all(_is_driven(task) for task in self._tasks):
@@ -79,9 +86,11 @@ class SocketUser(User):
         """Whether Locust has told this user to stop."""
         return self._state == _STOPPING
 
-    def on_stop(self) -> None:
-        """Close the connection."""
-        self.client.close()
+    def start(self, group: Group) -> gevent.Greenlet:
+        """Start the user in a greenlet, after which, however it ends, its connection is closed."""
+        greenlet = super().start(group)
+        greenlet.link(lambda _: self.client.close())
+        return greenlet
 
 
 class Client:
@@ -90,17 +99,22 @@ class Client:
     def __init__(self, user: SocketUser) -> None:
         self._user = user
         self._channel: Channel | None = None
+        self._lent = False
         self._switch: Callable[[], None] | None = None
         self._known: dict[tuple[str, str, str | None], Request] = {}
         course.clients.append(self)
 
     def send(self, request: Request) -> Answer:
-        """Send a request, count it and give its answer; ``error`` says what is wrong with it."""
-        channel = self._channel
-        if channel is None:
-            channel = self._channel = Channel(
-                self._user.origin, self._resume, timeout=self._user.timeout
-            )
+        """Send a request, count it and give its answer; ``error`` says what is wrong with it.
+
+        Raises:
+            RuntimeError: The user is at another request.
+        """
+        if self._lent:
+            raise RuntimeError("a scenario yields its requests; it cannot wait for self.client")
+        if self._switch is not None:
+            raise RuntimeError("a user sends one request at a time")
+        channel = self._channel or self._connected()
         turn = turns.get(getcurrent())
         due, window = (None, None) if turn is None else turn.take()
         recorder.begun += 1
@@ -112,8 +126,7 @@ class Client:
             finally:
                 self._switch = None
                 if channel.busy:  # this user is being killed
-                    channel.close()
-                    self._channel = None
+                    channel.cancel()
         _count(self._user, channel, request, due, window)
         if turn is not None and channel.answer.error is None:
             turn.answered += 1
@@ -168,14 +181,33 @@ class Client:
 
     @property
     def opened(self) -> int:
-        """Connections opened so far."""
-        return 0 if self._channel is None else self._channel.opened
+        """Connections opened so far; while a driver has the connection, it knows."""
+        return 0 if self._channel is None or self._lent else self._channel.opened
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection and forget the cookies."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+    def lend(self, done: Callable[[], None]) -> Channel:
+        """Give the connection to a driver; what it sends ends with a call of ``done``."""
+        channel = self._channel or self._connected()
+        channel.done, self._lent = done, True
+        return channel
+
+    def take_back(self) -> None:
+        """Take the connection back; what the driver has not ended is cancelled."""
+        channel, self._lent = self._channel, False
+        if channel is not None:
+            channel.done = self._resume
+            if channel.busy:
+                channel.cancel()
+
+    def _connected(self) -> Channel:
+        user = self._user
+        channel = self._channel = Channel(user.origin, self._resume, timeout=user.timeout)
+        return channel
 
     def _resume(self) -> None:
         if self._switch is not None:
@@ -192,14 +224,14 @@ class Driver:
     def __init__(self, user: SocketUser, tasks: list[Any]) -> None:
         self._user = user
         self._pick = _picker(tasks)
-        self._channel = Channel(user.origin, self._on_answer, timeout=user.timeout)
+        self._channel = user.client.lend(self._on_answer)
         self._scenario: Scenario | None = None
         self._request = Request("GET", "/")
         self._due: float | None = None
         self._window: Window | None = None
         self._waits = type(user).wait_time is not User.wait_time
         self._same = len(tasks) == 1 and isinstance(tasks[0], Request) and not self._waits
-        self._gone = False
+        self._gone = self._at_work = False
         self._result: AsyncResult = AsyncResult()
         self.answered = 0
 
@@ -222,26 +254,27 @@ class Driver:
             self._gone = True
             course.drivers.remove(self)
             if course.pace is not None:
+                if self._at_work:
+                    course.pace.ended()
                 course.pace.leave(self)
-            self._channel.close()
+            self._user.client.take_back()
 
     def go(self, due: float | None, window: Window | None) -> None:
         """See ``pace.Turn``."""
         self._due, self._window = due, window
+        self._at_work = True
         task = self._pick()
         try:
-            if task.__class__ is Request:
-                request = task
+            if isinstance(task, Request):
+                self._start(task)
             else:
                 self._scenario = task(self._user)
-                request = next(self._scenario)
+                self._start(next(self._scenario))
         except StopIteration:
-            self._task_ended()
-            return
+            # not at once: a user with nothing to do must not keep the others from their turn
+            get_hub().loop.run_callback(self._task_ended)
         except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
             self._result.set_exception(error)
-            return
-        self._start(request)
 
     def _start(self, request: Request) -> None:
         self._request = request
@@ -279,20 +312,25 @@ class Driver:
         """Take the next step of a scenario."""
         assert self._scenario is not None  # noqa: S101 - for the type checker
         try:
-            following = self._scenario.send(answer)
+            self._start(self._scenario.send(answer))
         except StopIteration:
-            self._scenario = None
             self._task_ended()
         except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
             self._result.set_exception(error)
-        else:
-            self._start(following)
 
     def _task_ended(self) -> None:
+        if self._gone:
+            return
+        self._scenario = None
+        self._at_work = False
         if course.pace is not None:
             course.pace.ended()
         if self._waits:
-            seconds = self._user.wait_time()
+            try:
+                seconds = self._user.wait_time()
+            except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
+                self._result.set_exception(error)
+                return
             if seconds > 0:
                 gevent.spawn_later(seconds, get_hub().loop.run_callback, self._ask)
                 return
@@ -353,8 +391,14 @@ def turn_of_this_greenlet() -> GreenletTurn:
     if turn is None:
         turn = turns[greenlet] = GreenletTurn()
         if isinstance(greenlet, gevent.Greenlet):
-            greenlet.link(lambda ended: turns.pop(ended, None))
+            greenlet.link(_forget)
     return turn
+
+
+def _forget(greenlet: gevent.Greenlet) -> None:
+    turn = turns.pop(greenlet, None)
+    if turn is not None and course.pace is not None:
+        course.pace.leave(turn)
 
 
 def _count(

@@ -6,6 +6,7 @@ Their client stays as it is, and so does what it costs: the report names it.
 from functools import cache
 from time import perf_counter
 from typing import Any
+from weakref import WeakSet
 
 from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, events
@@ -22,12 +23,12 @@ class ForeignUsers:
 
     Attributes:
         seen: Requests of theirs so far.
-        opened: Connections that geventhttpclient has opened.
+        reopened: Connections that geventhttpclient has opened in place of one.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self.seen = self.opened = 0
+        self.seen = self.reopened = 0
         _pace_tasks()
         self._watch_connections()
 
@@ -69,9 +70,11 @@ class ForeignUsers:
         costs the client where the server closes each connection, and none of the server's business.
         """
         connected, resolve = ConnectionPool.after_connect, ConnectionPool._resolve  # noqa: SLF001
+        known: WeakSet[ConnectionPool] = WeakSet()
 
         def counted(pool: ConnectionPool, sock: object) -> None:
-            self.opened += 1
+            self.reopened += pool in known
+            known.add(pool)
             connected(pool, sock)
 
         @cache

@@ -12,7 +12,7 @@ from locust.env import Environment
 
 from toolkit.client.pace import Pace, arrivals
 from toolkit.client.recorder import Recorder, Window
-from toolkit.client.user import Driver, GreenletTurn, course, turns
+from toolkit.client.user import Client, Driver, GreenletTurn, course, turns
 from toolkit.histogram import LatencyHistogram
 from toolkit.load.foreign import ForeignUsers, client_of, tells_connections
 from toolkit.model import Arrivals, Phase
@@ -142,9 +142,11 @@ class Gauge:
         errors: Counter[str] = Counter()
         latency, service = LatencyHistogram(), LatencyHistogram()
         for series in self._window.values():
-            errors += series.errors
-            for microseconds, count in series.total.items():
-                latency.record(microseconds / 1e6, count)
+            # what came after a long silence may not have been handed over, see ``_missing``
+            errors += series.errors + series.new_errors
+            for counts in (series.total, series.fresh):
+                for microseconds, count in counts.items():
+                    latency.record(microseconds / 1e6, count)
             for microseconds, count in series.service.items():
                 service.record(microseconds / 1e6, count)
         if missing > 0:
@@ -185,13 +187,14 @@ class Gauge:
 
     def _beat(self) -> None:
         """Feel the pulse: how late a sleeper wakes, and how long no answer has come."""
-        answered, since = 0, perf_counter()
+        ended, since = 0, perf_counter()
         while True:
             slept = perf_counter()
             gevent.sleep(_BEAT)
             now = perf_counter()
-            if self._recorder.answered != answered or not self._pace.running:
-                answered, since = self._recorder.answered, now
+            # a wrong answer is one, too
+            if sum(self.progress()) != ended or not self._pace.running:
+                ended, since = sum(self.progress()), now
             if self._opened_at is None:
                 continue
             self._lags.append(now - slept - _BEAT)
@@ -212,8 +215,9 @@ class Gauge:
         return counts if self._phase.rate is not None else counts[: self._phase.users]
 
     def _opened(self) -> int:
-        ours = sum(driver.opened for driver in course.drivers)
-        return ours + sum(client.opened for client in course.clients) + self._foreign.opened
+        """Count connections that took the place of one; that each user has to open one is given."""
+        ours: list[Driver | Client] = [*course.drivers, *course.clients]
+        return sum(max(user.opened - 1, 0) for user in ours) + self._foreign.reopened
 
     def _answers_by_user(self) -> dict[int, int]:
         users: list[Driver | GreenletTurn] = [*course.drivers, *turns.values()]

@@ -69,7 +69,7 @@ def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
     def ratio(row: Row) -> str:
         return "baseline" if row.stack == comparison.baseline else format_ratio(row.ratio)
 
-    ranked = missing_rounds(run) is None
+    enough = missing_rounds(run) is None
     columns = [
         Column("rank", _rank, drop=1),
         _STACK,
@@ -85,8 +85,8 @@ def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
         Column("errors", lambda row: _optional(row.error_rate, _percent), drop=5),
     ]
     absent = {
-        "rank": not ranked,
-        "95 %": not ranked,
+        "rank": all(row.rank is None for row in comparison.rows),
+        "95 %": not enough,
         columns[5].title: all(row.under_objective is None for row in comparison.rows),
         "errors": not any(row.error_rate for row in comparison.rows),
     }
@@ -99,14 +99,15 @@ def rate_columns(comparison: Comparison) -> list[Column]:
     if not parts:
         return []
     columns = [_STACK]
-    for number, part in enumerate(parts):
+    below = [part for part in parts if part <= 1]
+    for part in parts:
         rate = next(at.rate for row in comparison.rows for at in row.at_rates if at.part == part)
         title = f"{part:.0%} ({format_rate(rate)}/s)"
         if part > 1:
-            columns.append(Column(f"{title}: served, calm after", _overload(part), drop=1))
+            columns.append(Column(title, _overload(part), drop=2))
         else:
-            # the middle rates tell least
-            drop = 2 + number if 0 < number < len(parts) - 1 else 0
+            # the rates between tell least, the highest that all should carry the most
+            drop = 3 if part in below[1:-1] else 1 if part in below[:-1] else 0
             columns.append(Column(title, _latencies(part), drop=drop))
     return columns
 
@@ -199,7 +200,7 @@ def _overload(part: float) -> Callable[[Row], str]:
             return "-"
         if not at.valid:
             return "invalid"
-        calm = "not in 5 s" if at.recovery is None else f"{at.recovery:.2f} s"
+        calm = "> 5 s" if at.recovery is None else f"{at.recovery:.2f} s"
         wrong = f", {_percent(at.error_rate)} wrong" if at.error_rate else ""
         return f"{format_rate(at.goodput)}/s{wrong}, {calm}"
 

@@ -31,8 +31,9 @@ def notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]
             f"This run could have seen differences to the baseline from about {detectable:.1%} on, "
             "on every row."
         )
-    waiting = [row for row in comparison.rows if row.valid and row.stop_seconds is None]
-    if waiting and any(row.knee for row in comparison.rows):
+    # the ramp ends with a stop; a row without a knee had none
+    waiting = [row for row in comparison.rows if row.knee and row.stop_seconds is None]
+    if waiting:
         names = ", ".join(row.stack for row in waiting)
         yield Text(f"Did not end within 5 s of SIGTERM: {names}.")
     reconnecting = [row for row in comparison.rows if (row.reconnects or 0) >= _RECONNECTING]
@@ -56,7 +57,7 @@ def _findings(rows: Iterable[Row]) -> Iterator[Text]:
     for (_, severity), items in found.items():
         invalid = severity is Severity.INVALID
         label, style = ("INVALID", "bold red") if invalid else ("warning", "yellow")
-        stacks = ", ".join(f"{row.stack} ({count}x)" for row, _, count in items)
+        stacks = ", ".join(f"{row.stack} ({counted(count, 'window')})" for row, _, count in items)
         example = "for instance, " if sum(count for _, _, count in items) > 1 else ""
         yield Text.assemble((label, style), f" {stacks}: {example}{items[0][1].message}")
 

@@ -27,8 +27,8 @@ from toolkit.units import counted, format_duration, format_latency, format_rate
 from toolkit.validity import find_disparities
 
 _LATENCY_TITLE = (
-    "Latency at the same rate for all, from the intended start: p50 / p99 / p99.9 ms "
-    "(>: the rate was not carried)"
+    "Latency at the same rate for all, from the intended start: p50 / p99 / p99.9 ms (>: the rate "
+    "was not carried). Beyond 100 %: what was served, and seconds until nobody waited any more"
 )
 
 
@@ -71,11 +71,10 @@ def _section(
 ) -> RenderableType:
     parts: list[RenderableType] = [Text.assemble("\nWorkload ", (comparison.workload, "bold"))]
     hidden: list[str] = []
+    load = run.load
+    users = counted(load.users, "user") if load.users else "with as many users as serve most"
     shown: list[tuple[str, list[Column]]] = [
-        (
-            "Capacity: closed loop, with as many users as serve most",
-            capacity_columns(comparison, run),
-        ),
+        (f"Capacity: closed loop, {users}", capacity_columns(comparison, run)),
         (_LATENCY_TITLE, rate_columns(comparison)),
         ("Cost at capacity", cost_columns(comparison, wanted)),
     ]
@@ -83,7 +82,7 @@ def _section(
         if columns:
             table, without = fitting(comparison.rows, columns, console)
             hidden += without
-            parts += [Text(f"\n{title}", style="italic"), table]
+            parts += [Text(title, style="italic"), table]
     lines = list(notes(comparison, run, hidden))
     if lines:
         parts.append(Padding(_bullets(lines), (0, 0, 0, 2)))
@@ -132,7 +131,9 @@ def _legend(run: Run, wanted: float | None) -> Padding:
                 f"Ratio: requests/s to those of {run.baseline}, taken within each of {run.rounds} "
                 "rounds, then combined (Hodges-Lehmann), with its exact 95 % interval. "
                 "~ marks a tie: the interval holds 1. Stacks that share a rank (=) cannot be told "
-                "apart from the first of them with 95 % for the whole table."
+                "apart from the first of them with 95 % for the whole table. The interval of the "
+                "req/s is that of these rounds' median: it holds the machine's drift, the ratio's "
+                "does not."
             )
         )
     else:
@@ -143,7 +144,7 @@ def _legend(run: Run, wanted: float | None) -> Padding:
         )
     if not run.load.rates or not run.load.rate_rounds:
         lines.append(
-            Text("No latencies: they need phases at fixed rates (--rates), which this run had not.")
+            Text("No latencies: they take rounds at fixed rates (--rate-rounds); there were none.")
         )
     if wanted is not None:
         lines.append(

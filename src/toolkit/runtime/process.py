@@ -22,7 +22,7 @@ from toolkit.model import Knobs, Placement, Stack
 from toolkit.ports import Observer
 from toolkit.runtime.environments import ensure_environment
 from toolkit.runtime.guardian import Guardian, kill_group
-from toolkit.runtime.proctree import read_tree
+from toolkit.runtime.proctree import descendants, read_tree
 from toolkit.runtime.ready import free_port, wait_until_ready
 from toolkit.runtime.settings import argv_of, environment_of
 
@@ -51,8 +51,7 @@ class ProcessService:
         user = system = 0.0
         memory = 0
         try:
-            root = psutil.Process(self._process.pid)
-            members = [root, *root.children(recursive=True)]
+            members = list(_members(psutil.Process(self._process.pid)))
         except psutil.NoSuchProcess:
             raise StackError("the server does not run any more", log=self.log_tail()) from None
         for process in members:
@@ -223,6 +222,18 @@ class ProcessRuntime:
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+def _members(root: psutil.Process) -> Iterator[psutil.Process]:
+    """Give a process and all that it has started."""
+    yield root
+    pids = descendants(root.pid)
+    if pids is None:
+        yield from root.children(recursive=True)
+        return
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
 
 
 def _memory_of(process: psutil.Process) -> int:

@@ -57,6 +57,28 @@ def read_tree(pids: Iterable[int], *, proc: Path = _PROC) -> Tree | None:
     )
 
 
+def descendants(pid: int, *, proc: Path = _PROC) -> list[int] | None:
+    """Give the processes that a process has started, and those that they have.
+
+    Only they are looked at. To find out the parent of every process of the machine, as psutil does,
+    takes milliseconds, in which the load generator may wait for the CPU and calls it latency.
+
+    Returns:
+        None where this machine does not show them.
+    """
+    if not (proc / str(pid) / "task" / str(pid) / "children").exists():
+        return None
+    found: list[int] = []
+    parents = [pid]
+    while parents:
+        with suppress(OSError):  # it has ended
+            for task in (proc / str(parents.pop()) / "task").iterdir():
+                children = [int(child) for child in (task / "children").read_text().split()]
+                found += children
+                parents += children
+    return found
+
+
 def _switches(status: Path) -> int:
     total = 0
     with suppress(OSError):

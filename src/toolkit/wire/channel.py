@@ -24,6 +24,7 @@ _READ, _WRITE = 1, 2
 _CHUNK = 65_536
 _REAP_EVERY = 0.1
 _UNFINISHED = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.ENOTCONN})
+_ENDED = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
 class Channel:
@@ -35,15 +36,17 @@ class Channel:
         ended: ... and when its answer was there, both by ``perf_counter``.
         opened: Connections opened so far.
         busy: Whether a request is under way.
+        done: Called when the request under way has ended.
     """
 
     __slots__ = (
+        "_address",
         "_cookies",
-        "_done",
         "_host",
         "_io",
         "_loop",
         "_origin",
+        "_reached",
         "_reader",
         "_recv",
         "_redirects",
@@ -59,6 +62,7 @@ class Channel:
         "answer",
         "begun",
         "busy",
+        "done",
         "ended",
         "opened",
         "timeout",
@@ -67,15 +71,15 @@ class Channel:
     def __init__(self, origin: Origin, done: Callable[[], None], *, timeout: float = 10.0) -> None:
         self._origin = origin
         self._host = origin.host_line
-        self._done = done
+        self.done = done
         self._loop = get_hub().loop
         self._socket: _socket.socket | None = None
         self._tls: Tls | None = None
         self._io: Any = None
         self._writing: Any = None
-        self._rest = b""
+        self._rest: bytes | memoryview = b""
         self._cookies: Cookies | None = None
-        self._used = self._retried = False
+        self._used = self._reached = self._retried = False
         self._tried = 0
         self._redirects = 0
         self.timeout = timeout
@@ -108,13 +112,17 @@ class Channel:
             self._unsent(data, error)
             return
         if sent < len(data):
-            self._send_later(data[sent:])
+            self._send_later(memoryview(data)[sent:])
 
-    def close(self) -> None:
+    def cancel(self) -> None:
         """End the connection and whatever is under way, without a word to anybody."""
-        _reaper.forget(self)
         self.busy = False
         self._drop()
+
+    def close(self) -> None:
+        """Cancel, for good."""
+        _reaper.forget(self)
+        self.cancel()
 
     def cookie(self, name: str) -> str | None:
         """Give the value of a cookie that the server has set."""
@@ -123,9 +131,9 @@ class Channel:
     # connecting and sending
 
     def _connect(self) -> None:
-        family, address = self._origin.address
+        family, address = self._address = self._origin.address
         self.opened += 1
-        self._used = False
+        self._used = self._reached = False
         try:
             sock = self._socket = _socket.socket(family, _socket.SOCK_STREAM)
             sock.setblocking(False)
@@ -158,23 +166,30 @@ class Channel:
         except ssl.SSLError as error:
             self._fail(f"TLS: {error}")
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
+        if self._rest:
+            self._rest = bytes(self._rest) + data
+            return
         try:
             sent = self._send(data)
         except OSError as error:
             self._unsent(data, error)
             return
+        self._reached = True
         if sent < len(data):
-            self._send_later(data[sent:])
+            self._send_later(memoryview(data)[sent:])
 
-    def _unsent(self, data: bytes, error: OSError) -> None:
+    def _unsent(self, data: bytes | memoryview, error: OSError) -> None:
         if error.errno in _UNFINISHED:
             self._send_later(data)
+        elif error.errno in _ENDED and (self._used or self._reached):
+            # an answer from before the end may be there to be read, and if not, reading says so
+            self._rest = data
         else:
             self._break(error)
 
-    def _send_later(self, data: bytes) -> None:
-        self._rest += data
+    def _send_later(self, data: bytes | memoryview) -> None:
+        self._rest = data
         if self._writing is None and self._socket is not None:
             self._writing = self._loop.io(self._socket.fileno(), _WRITE)
             self._writing.start(self._on_writable)
@@ -183,15 +198,15 @@ class Channel:
         sock = self._socket
         if sock is None:
             return
-        code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if code:
-            self._break(OSError(code, os.strerror(code)))
-            return
         self._writing.stop()
         self._writing.close()
         self._writing = None
         rest, self._rest = self._rest, b""
-        self._write(rest)
+        code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if code:
+            self._unsent(rest, OSError(code, os.strerror(code)))
+        else:
+            self._write(rest)
 
     # receiving
 
@@ -219,7 +234,7 @@ class Channel:
             return
         if answer is not None:
             # an answer before the end of the request leaves the connection of no use
-            if not self._reader.keep_alive or self._writing is not None:
+            if not self._reader.keep_alive or self._rest:
                 self._drop()
             self._finish(answer)
 
@@ -261,27 +276,22 @@ class Channel:
                 self._cookies = Cookies(self._origin.url)
             self._cookies.take(answer, request.path)
         if request.redirects and answer.status in (301, 302, 303, 307, 308):
-            path = self._target_of(answer)
+            location = answer.header("location")
+            path = self._origin.path_of(location, request.path) if location else None
             if path is not None:
                 self._follow(path, answer.status)
                 return
         if answer.status != request.plain_status:
             answer.error = request.judge(answer)
         self.busy = False
-        self._done()
-
-    def _target_of(self, answer: Answer) -> str | None:
-        """Give the path that a redirect leads to, None if it leads elsewhere."""
-        location = answer.header("location") or ""
-        if location.startswith(self._origin.url + "/"):
-            location = location[len(self._origin.url) :]
-        return location if location.startswith("/") and not location.startswith("//") else None
+        self.done()
 
     def _follow(self, path: str, status: int) -> None:
         self._request = self._request.redirected(path, status)
         if self._socket is None:
             self._connect()
         else:
+            self._used = True
             self._transmit()
 
     # failing
@@ -290,11 +300,15 @@ class Channel:
         """Take an error of the connection."""
         if not self.busy:
             self._drop()
-        elif self._socket is not None and self._used and self._may_retry():
+        elif self._may_retry():
             self._retry()
-        elif not self._used and self._tried < self._origin.others and error.errno != errno.EMFILE:
+        elif (
+            not (self._used or self._reached)
+            and self._tried < self._origin.others
+            and error.errno != errno.EMFILE
+        ):
             self._tried += 1
-            self._origin.try_next()
+            self._origin.avoid(self._address)
             self._drop()
             self._connect()
         else:
@@ -309,14 +323,15 @@ class Channel:
         """End the request with an error; in a later turn of the loop, so that nothing recurses."""
         self._drop()
         self.ended = perf_counter()
-        self.answer = Answer(0, b"")
-        self.answer.error = reason
-        self._loop.run_callback(self._report_failure)
+        self.answer = answer = Answer(0, b"")
+        answer.error = reason
+        self._loop.run_callback(self._report_failure, answer)
 
-    def _report_failure(self) -> None:
-        if self.busy:
+    def _report_failure(self, answer: Answer) -> None:
+        # it may have failed once more since then, of its time for instance, and must end only once
+        if self.busy and self.answer is answer:
             self.busy = False
-            self._done()
+            self.done()
 
     def _drop(self) -> None:
         """Close the connection at once: gunicorn has the next client wait for one that lingers."""

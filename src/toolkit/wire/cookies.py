@@ -30,7 +30,14 @@ class Cookies:
 
     def value(self, name: str) -> str | None:
         """Give the value of a cookie, for a token that must be sent along."""
-        return next((cookie.value for cookie in self._jar if cookie.name == name), None)
+        return next(
+            (
+                cookie.value
+                for cookie in self._jar
+                if cookie.name == name and not cookie.is_expired()
+            ),
+            None,
+        )
 
 
 class _Response:

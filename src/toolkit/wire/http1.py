@@ -61,6 +61,7 @@ class Request:
         "__name__",
         "_encoded",
         "_head",
+        "_headers",
         "_host",
         "_tail",
         "check",
@@ -91,9 +92,10 @@ class Request:
             raise ValueError(f"{method!r} is not a method that can be sent")
         if not path.startswith("/"):
             raise ValueError(f"the path {path!r} does not begin with /")
-        given = {field.lower(): value for field, value in (headers or {}).items()}
-        _require_headers(given)
-        fields = dict(headers or {})
+        self._headers = dict(headers or {})
+        _require_headers(self._headers)
+        fields = dict(self._headers)
+        given = {field.lower() for field in fields}
         if json is not None:
             if body is not None:
                 raise ValueError("give a body or json, not both")
@@ -147,19 +149,23 @@ class Request:
     def redirected(self, path: str, status: int) -> "Request":
         """Give the request that follows a redirect to another path.
 
-        By RFC 9110, 15.4: 303 asks with GET, as do 301 and 302 after POST; 307 and 308 repeat the
-        request.
+        By RFC 9110, 15.4: 303 asks with GET, as do 301 and 302 after POST, without the body and
+        what is said about it; 307 and 308 repeat the request.
         """
         change = status == 303 or (status in (301, 302) and self.method == "POST")
         method = "GET" if change and self.method != "HEAD" else self.method
-        follower = Request(method, path, name=self.key[1], check=self.check)
-        follower.key = self.key
+        fields = {
+            field: value
+            for field, value in self._headers.items()
+            if not (change and field.lower().startswith("content-"))
+        }
+        follower = Request(method, path, headers=fields, check=self.check)
+        follower.key, follower.__name__ = self.key, self.__name__
         follower.expect, follower.statuses = self.expect, self.statuses
         follower.plain_status = self.plain_status
         follower.redirects = self.redirects - 1
         if not change:
             follower._tail, follower._encoded = self._tail, follower._head + self._tail
-            follower._host = b"" if self._host == b"" else None
         return follower
 
     def judge(self, answer: "Answer") -> str | None:
@@ -332,18 +338,20 @@ class AnswerReader:
             if self._complete:
                 raise ProtocolError("unexpected bytes after the answer") from None
             raise ProtocolError(f"not an HTTP answer: {error}") from None
-        if self._complete:
-            return self._answer(whole=whole)
-        if not self._headed and len(self._head) > MOST_HEAD:
+        if len(self._head) > MOST_HEAD and (
+            not self._headed or self._head.find(b"\r\n\r\n") > MOST_HEAD
+        ):
             raise ProtocolError(f"headers of more than {MOST_HEAD} bytes")
-        return None
+        return self._answer(whole=whole) if self._complete else None
 
     def _answer(self, *, whole: bool) -> Answer:
         answer = Answer(self._status, b"".join(self._parts), self._head)
-        names = {name for name, _ in answer.headers}
-        self.sets_cookies = "set-cookie" in names
-        interim = self._head[9:10] == b"1"
-        if whole and not interim and "content-length" in names and len(self._known) < MOST_KNOWN:
+        headers = dict(answer.headers)
+        self.sets_cookies = "set-cookie" in headers
+        if self._to_head and not self.keep_alive and self._parser.get_http_version() == "1.1":
+            # the parser would wait for the end of the connection where no length is announced
+            self.keep_alive = "close" not in headers.get("connection", "").lower()
+        if whole and "content-length" in headers and len(self._known) < MOST_KNOWN:
             start = self._head.find(b"\r\n\r\n") + 4
             if len(self._head) == start + len(answer.body):
                 self._known[self._head[:start]] = Head(
@@ -364,11 +372,11 @@ class AnswerReader:
             raise ClosedError("the connection was closed before an answer")
         if not self._headed:
             raise ClosedError("the connection was closed within the headers")
-        names = {name for name, _ in _headers_of(self._head)}
-        if names & {"content-length", "transfer-encoding"}:
+        headers = dict(_headers_of(self._head))
+        if "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower():
             raise ClosedError("the connection was closed within the body")
         self.keep_alive = False
-        self.sets_cookies = "set-cookie" in names
+        self.sets_cookies = "set-cookie" in headers
         return Answer(self._parser.get_status_code(), b"".join(self._parts), self._head)
 
     @property
@@ -399,6 +407,11 @@ class AnswerReader:
         if self._size > MOST_BODY:
             raise ProtocolError(f"a body of more than {MOST_BODY} bytes")
 
+    def on_chunk_header(self) -> None:
+        """Take the begin of a chunk, the last and empty one too."""
+        if self._complete:
+            raise ProtocolError("a body in the answer to HEAD")
+
     def on_message_complete(self) -> None:
         """Take the end of an answer, or of an interim one."""
         if self._complete:
@@ -407,6 +420,8 @@ class AnswerReader:
         if status == 101:
             raise ProtocolError("the server switched protocols unasked")
         if status < 200:
+            if self._parts:
+                raise ProtocolError(f"a body in an answer with status {status}")
             self._headed = False
             return
         self._finish()
@@ -486,7 +501,7 @@ def _require_headers(fields: Mapping[str, str]) -> None:
     for field, value in fields.items():
         if not field or not _TOKEN.issuperset(field) or {"\r", "\n", "\0"} & set(value):
             raise ValueError(f"{field!r}: {value!r} is not a header")
-        if field in _OURS:
+        if field.lower() in _OURS:
             raise ValueError(f"the header {field!r} is the client's own business")
 
 
@@ -499,6 +514,7 @@ def _framed(
     if isinstance(body, str):
         body = body.encode()
     if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body), {"Content-Length": str(len(body))}
+        payload = bytes(body)
+        return payload, {"Content-Length": str(len(payload))}
     chunks = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in body if chunk]
     return b"".join((*chunks, b"0\r\n\r\n")), {"Transfer-Encoding": "chunked"}

@@ -3,7 +3,7 @@
 import socket
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 if TYPE_CHECKING:
     from toolkit.wire.http1 import Head
@@ -29,9 +29,8 @@ class Origin:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not a URL such as http://127.0.0.1:8000")
-        self.scheme = parts.scheme
-        self.name = parts.hostname
-        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._place = _place(url)
+        self.name, self.port = parts.hostname, self._place[2]
         authority = parts.netloc.rpartition("@")[2]
         self.host_line = f"Host: {authority}\r\n".encode("ascii")
         self.url = f"{parts.scheme}://{authority}"
@@ -58,9 +57,29 @@ class Origin:
         """How many addresses there are besides that one."""
         return len(self._addresses) - 1
 
-    def try_next(self) -> None:
-        """Connect to the next address from now on (localhost is ::1 before it is 127.0.0.1)."""
-        self._addresses.append(self._addresses.pop(0))
+    def avoid(self, address: _Address) -> None:
+        """Connect to the next address from now on (localhost is ::1 before it is 127.0.0.1).
+
+        Args:
+            address: The one that did not work; nothing changes if it is not the one in use.
+        """
+        if self._addresses[0] == address:
+            self._addresses.append(self._addresses.pop(0))
+
+    def path_of(self, reference: str, path: str) -> str | None:
+        """Give the path and query that a reference in the answer for a path leads to.
+
+        Returns:
+            None if it is no URL or leads to another origin.
+        """
+        try:
+            url = urljoin(self.url + path, reference)
+            if _place(url) != self._place:
+                return None
+        except ValueError:
+            return None
+        parts = urlsplit(url)
+        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def wrap(self) -> "Tls | None":
         """Begin TLS for a new connection, None for plain HTTP."""
@@ -110,11 +129,20 @@ class Tls:
                 self._tls.do_handshake()
                 self._agreed = True
             if self._waiting:
-                self._tls.write(self._waiting)
+                # one record at a time, whatever there is to write
+                rest = memoryview(self._waiting)
+                while rest:
+                    rest = rest[self._tls.write(rest) :]
                 self._waiting = b""
         except ssl.SSLWantReadError:
             pass
         return self._outgoing.read()
+
+
+def _place(url: str) -> tuple[str, str | None, int]:
+    """Give what makes an origin (RFC 6454): scheme, host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _context(*, verify: bool) -> ssl.SSLContext:
