@@ -174,8 +174,12 @@ def make_ramp(make_measurement: MakeMeasurement) -> MakeMeasurement:
 def make_at_rates(make_measurement: MakeMeasurement, spread: Spread) -> MakeMeasurement:
     """Give a trial at parts of the baseline's capacity, of a stack with a capacity of its own.
 
-    Below its own capacity it takes ``1 / (own - rate)`` seconds in the mean, as M/M/1 does. Above,
-    it serves what it can, the others wait half a second, and what waits is worked off afterwards.
+    Below its own capacity it takes ``1 / (own - rate)`` seconds in the mean, as M/M/1 does, and
+    three times that at p99. Above, it serves what it can, the others wait half a second, and what
+    waits is worked off afterwards. Parts above 1 make a trial of overload, which has no others.
+
+    With ``ladder``, parts of what is believed to be its capacity (``ladder_of``) are tried after
+    those, downwards, until one keeps the objective.
     """
 
     def make(
@@ -184,41 +188,53 @@ def make_at_rates(make_measurement: MakeMeasurement, spread: Spread) -> MakeMeas
         *,
         capacity: float = 1000.0,
         own: float | None = None,
-        parts: Sequence[float] = (0.5, 0.9, 1.2),
+        parts: Sequence[float] = (0.5, 0.9),
+        ladder: Sequence[float] = (),
+        ladder_of: float | None = None,
+        objective: float = 0.05,
         findings: tuple[Finding, ...] = (),
         workload: str = "list",
         **changes: object,
     ) -> Measurement:
         own = capacity if own is None else own
+        overload = min(parts, default=0.0) > 1
+        assert overload or max(parts, default=0.0) <= 1, "overload is a trial of its own"
 
-        def at(part: float) -> PhaseResult:
-            rate = part * capacity
+        def at(rate: float, part: float | None, own_part: float | None) -> PhaseResult:
             offered, carried = round_(rate * 2), rate < own
             answered = offered if carried else round_(own * 2)
-            mean = 1 / (own - rate) if carried else 0.5
             calm = own - capacity / 2
             backlog = 0.0 if carried else (rate - own) * 2
             recovery = backlog / calm if calm > 0 else None
-            load = make_measurement(
-                rate=rate,
-                requests=answered,
-                latency=spread(mean, answered),
-                service=spread(1 / own, answered),
-                slices=(answered / 2,) * 12,
-                offered=offered,
-                late=offered - answered,
-                recovery=recovery if part > 1 else None,
+            values: dict[str, object] = {
+                "requests": answered,
+                "latency": spread(mean(rate), answered),
+                "service": spread(1 / own, answered),
+                "slices": (answered / 2,) * 12,
+                "offered": offered,
+                "late": offered - answered,
+                "recovery": recovery if overload else None,
                 **changes,
-            ).phases[0]
-            phase = Phase(users=256, duration=2.0, settle=0.2, rate=rate, part=part, seed=round)
+            }
+            load = make_measurement(rate=rate, **values).phases[0]
+            phase = Phase(users=256, duration=2.0, settle=0.2, rate=rate, seed=round)
+            phase = replace(phase, part=part, own=own_part)
             return replace(load, phase=phase, findings=findings)
 
+        def mean(rate: float) -> float:
+            return 1 / (own - rate) if rate < own else 0.5
+
+        phases = [at(part * capacity, part, None) for part in parts]
+        for part in ladder:
+            rate = part * (own if ladder_of is None else ladder_of)
+            phases.append(at(rate, None, part))
+            if 3 * mean(rate) <= objective:
+                break
+        stage = Stage.OVERLOAD if overload else Stage.LATENCY
         return Measurement(
-            trial=Trial(
-                stack=stack, workload=workload, round=round, position=1, stage=Stage.LATENCY
-            ),
+            trial=Trial(stack=stack, workload=workload, round=round, position=1, stage=stage),
             started_at=STARTED,
-            phases=tuple(at(part) for part in parts),
+            phases=tuple(phases),
             start_seconds=0.4,
         )
 
@@ -295,8 +311,9 @@ def make_rounds(
 ) -> Callable[[int, float], Run]:
     """Give a run of all stages: a slow baseline and two equal stacks at twice its rate.
 
-    Ramps, so many rounds of capacity, three at fixed rates of which the last is too much for the
-    baseline alone, and a calibration of the client. With each round all get faster by the drift.
+    Ramps, so many rounds of capacity, three at fixed rates and three of an overload that is too
+    much for the baseline alone, and a calibration of the client. With each round all get faster by
+    the drift.
     """
 
     def make(rounds: int, drift: float) -> Run:
@@ -318,15 +335,17 @@ def make_rounds(
             for number in range(1, rounds + 1)
             for stack, rate in stacks
         ]
-        at_rates = [
-            make_at_rates(
-                stack,
-                number,
-                capacity=1000 * middle,
-                own=rate * middle * noise.uniform(0.98, 1.02),
-            )
+        owns = {
+            (number, stack): rate * middle * noise.uniform(0.98, 1.02)
             for number in range(1, 4)
             for stack, rate in stacks
+        }
+        at_rates = [
+            make_at_rates(
+                stack, number, capacity=1000 * middle, own=own, parts=parts, ladder=ladder
+            )
+            for parts, ladder in (((0.5, 0.9), (0.95, 0.9, 0.8)), ((1.2,), ()))
+            for (number, stack), own in owns.items()
         ]
         calibration = Calibration(
             client="SocketUser",

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from toolkit.bench import World, baseline_capacity, run_bench, users_of
+from toolkit.bench import World, capacity_of, phases_of, run_bench, users_of
 from toolkit.compare import tables
 from toolkit.errors import EnvironmentFault, LoadError, StackError
 from toolkit.measured import (
@@ -40,13 +42,14 @@ from toolkit.model import (
     Trial,
     Workload,
 )
-from toolkit.plan import make_plan
+from toolkit.plan import OWN_PARTS, make_plan
 from toolkit.ports import LoadWatch, Observer, Tick
 from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store
 
 LIST = Workload(name="list", summary="", path=Path())
 LOAD = LoadSettings(rates=(0.5, 0.9), rate_rounds=2, most_users=64)
+OVERLOADED = replace(LOAD, rates=(0.5, 0.9, 1.2, 1.5))
 MakeLoad = Callable[..., LoadResult]
 MakeRun = Callable[..., Run]
 
@@ -88,7 +91,10 @@ class FakeService:
         return 0.25
 
     def death(self) -> str | None:
-        return "exit code 9" if self._stack in self._runtime.dying else None
+        load = self._runtime.load
+        rate = load.ran[-1][1].rate if load is not None and load.ran else None
+        killed = rate is not None and rate > self._runtime.killing
+        return "exit code 9" if killed or self._stack in self._runtime.dying else None
 
     def log_tail(self) -> str:
         return "last words"
@@ -96,12 +102,20 @@ class FakeService:
 
 @dataclass
 class FakeRuntime:
-    """Raises where a test says so; counts what is open."""
+    """Raises where a test says so, lets servers die; counts what is open.
+
+    Attributes:
+        dying: Stacks whose servers die of any load ...
+        load: ... or, if it is this that loads them, ...
+        killing: ... of any rate above this.
+    """
 
     prepare_errors: dict[str, Exception] = field(default_factory=dict)
     serve_errors: dict[str, list[BaseException | None]] = field(default_factory=dict)
     stop_error: Exception | None = None
     dying: set[str] = field(default_factory=set)
+    load: "FakeLoad | None" = None
+    killing: float = float("inf")
     open: int = 0
     served: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
@@ -148,12 +162,14 @@ class FakeLoad:
 
     Attributes:
         noise: Gives a factor of the capacity, for a stack and the number of its closed loops.
+        quick: The rate up to which answers take a millisecond at most, and else a second.
         ran: What was run, on which stack.
     """
 
     make_load: MakeLoad
     capacity: dict[str, float] = field(default_factory=lambda: {"a/s": 1000.0, "b/s": 2000.0})
     noise: Callable[[str, int], float] = steady
+    quick: dict[str, float] = field(default_factory=dict)
     error: Exception | None = None
     client: str = "SocketUser"
     events: list[str] = field(default_factory=list)
@@ -187,10 +203,11 @@ class FakeLoad:
             return self.make_load(rate=rate, users=phase.users, client=self.client)
         rate = min(phase.rate, capacity)
         offered = round(phase.rate * 2)
+        slow = phase.rate > self.quick.get(self._aimed, phase.rate)
         # half a user in the mean
         return self.make_load(
             rate=rate,
-            users=0.5,
+            users=rate if slow else 0.5,
             client=self.client,
             offered=offered,
             late=offered - round(rate * 2),
@@ -319,15 +336,17 @@ def test_every_trial_of_the_plan_has_its_outcome_in_order(scene: Scene) -> None:
     assert run.finished_at is not None
 
 
-def test_ramps_come_first_then_capacity_then_the_calibration_then_fixed_rates(
+def test_ramps_come_first_then_capacity_then_the_calibration_then_fixed_rates_then_overload(
     scene: Scene,
 ) -> None:
-    run = scene.bench()
+    run = scene.bench(OVERLOADED)
     stages = [trial.stage for trial in run.trials]
-    assert stages == [Stage.RAMP] * 2 + [Stage.CAPACITY] * 4 + [Stage.LATENCY] * 4
+    assert stages == (
+        [Stage.RAMP] * 2 + [Stage.CAPACITY] * 4 + [Stage.LATENCY] * 4 + [Stage.OVERLOAD] * 4
+    )
     opened_before = scene.load.events[: scene.load.events.index("calibrated")].count("opened")
     assert opened_before == 6
-    assert scene.load.events.count("opened") == 10
+    assert scene.load.events.count("opened") == 14
 
 
 def test_the_observer_is_told_of_each_trial_with_its_number(scene: Scene) -> None:
@@ -337,11 +356,12 @@ def test_the_observer_is_told_of_each_trial_with_its_number(scene: Scene) -> Non
 
 
 def test_a_session_is_aimed_once_and_then_does_phase_after_phase(scene: Scene) -> None:
-    scene.bench(rounds=1)
+    scene.bench(OVERLOADED, rounds=1)
     text = " ".join(scene.load.events)
     assert "opened aimed ran ran ran ran ran ran ran left" in text  # a ramp: 1 to 64 users
     assert "opened aimed ran left" in text  # capacity
-    assert "opened aimed ran ran left" in text  # two rates
+    assert "opened aimed ran ran ran left" in text  # two rates and the first of its own
+    assert "opened aimed ran ran left" in text  # overload
 
 
 def test_every_outcome_is_stored_before_the_next_trial(scene: Scene) -> None:
@@ -425,6 +445,19 @@ def test_a_ramp_that_grows_to_the_end_stops_at_the_most_users(scene: Scene) -> N
         assert [phase.phase.users for phase in outcome.phases] == [1, 2, 4, 8]
 
 
+def test_a_ramp_ends_with_the_most_users_though_they_are_no_power_of_two(scene: Scene) -> None:
+    run = scene.bench(replace(LOAD, most_users=9))
+    for outcome in measured(run, Stage.RAMP):
+        assert [phase.phase.users for phase in outcome.phases] == [1, 2, 4, 8, 9]
+
+
+def test_the_ramp_of_a_server_that_answers_nothing_ends(scene: Scene) -> None:
+    make_load = scene.load.make_load
+    scene.load.make_load = lambda **given: replace(make_load(**given), requests=0)
+    for outcome in measured(scene.bench(), Stage.RAMP):
+        assert [phase.phase.users for phase in outcome.phases] == [1, 2, 4]
+
+
 def test_capacity_is_measured_with_the_users_of_the_ramp_of_each_stack(scene: Scene) -> None:
     """From 16 users on all is served; a/s serves less again with more than 32."""
 
@@ -493,9 +526,9 @@ def test_rates_are_parts_of_the_baselines_median_capacity_for_every_stack(scene:
     noise = {8: 0.9, 9: 1.0, 10: 1.3}
     scene.load.noise = lambda stack, number: noise.get(number, 1.0) if stack == "b/s" else 1.0
     run = scene.bench(rounds=3, baseline="b/s")
-    assert baseline_capacity(run, "list") == pytest.approx(2000)
+    assert capacity_of(run, "b/s", "list") == pytest.approx(2000)
     for name in ("a/s", "b/s"):
-        rates = [phase.rate for at, phase in scene.load.ran if at == name and phase.rate]
+        rates = [phase.rate for at, phase in scene.load.ran if at == name and phase.part]
         assert rates == pytest.approx([1000, 1800] * 2)
     parts = {phase.part for _, phase in scene.load.ran}
     assert parts == {None, 0.5, 0.9}
@@ -504,7 +537,8 @@ def test_rates_are_parts_of_the_baselines_median_capacity_for_every_stack(scene:
 def test_capacity_comes_from_the_rounds_and_not_from_the_ramp(scene: Scene) -> None:
     scene.load.noise = lambda stack, number: 9.0 if number <= 7 else 1.0
     run = scene.bench()
-    assert baseline_capacity(run, "list") == pytest.approx(1000)
+    assert capacity_of(run, "a/s", "list") == pytest.approx(1000)
+    assert capacity_of(run, "b/s", "list") == pytest.approx(2000)
 
 
 def test_every_stack_of_a_round_gets_the_same_arrivals_and_each_round_others(
@@ -512,12 +546,12 @@ def test_every_stack_of_a_round_gets_the_same_arrivals_and_each_round_others(
 ) -> None:
     run = scene.bench()
     seeds = {
-        (outcome.trial.round, phase.phase.part, phase.phase.seed)
+        (outcome.trial.round, phase.phase.part, phase.phase.own, phase.phase.seed)
         for outcome in measured(run, Stage.LATENCY)
         for phase in outcome.phases
     }
-    assert len(seeds) == 2 * 2
-    assert len({seed for _, _, seed in seeds}) == 4
+    assert len(seeds) == 2 * 3
+    assert len({seed for *_, seed in seeds}) == 6
 
 
 def test_arrivals_and_connections_are_those_of_the_settings(scene: Scene) -> None:
@@ -546,8 +580,167 @@ def test_a_baseline_that_answered_nothing_has_no_capacity(scene: Scene) -> None:
     make_load = scene.load.make_load
     scene.load.make_load = lambda **given: replace(make_load(**given), requests=0)
     run = scene.bench()
-    assert baseline_capacity(run, "list") is None
+    assert capacity_of(run, "a/s", "list") is None
     assert {item.trial.stage for item in failed(run)} == {Stage.LATENCY}
+
+
+# overload
+
+
+def test_overload_is_a_trial_of_its_own_at_parts_of_the_baselines_capacity(scene: Scene) -> None:
+    run = scene.bench(OVERLOADED)
+    for name in ("a/s", "b/s"):
+        for outcome in measured(run, Stage.OVERLOAD, name):
+            phases = [phase.phase for phase in outcome.phases]
+            assert [phase.part for phase in phases] == [1.2, 1.5]
+            assert [phase.rate for phase in phases] == pytest.approx([1200, 1500])
+        for outcome in measured(run, Stage.LATENCY, name):
+            assert not any(phase.phase.overload for phase in outcome.phases)
+    assert len(measured(run, Stage.OVERLOAD)) == 4
+
+
+def test_a_server_that_overload_kills_loses_that_and_not_its_latencies(scene: Scene) -> None:
+    """The killed server was not the one that the latencies came from, and a new one starts."""
+    scene.runtime.load = scene.load
+    scene.runtime.killing = 1100
+    scene.load.quick = {"b/s": 1100}
+    run = scene.bench(OVERLOADED, stacks=[stack("a")])
+    assert [item.trial.stage for item in failed(run)] == [Stage.OVERLOAD] * 2
+    assert {(item.stage, item.log) for item in failed(run)} == {("load", "last words")}
+    (row,) = tables(run)[0].rows
+    assert [at.part for at in row.at_rates] == [0.5, 0.9]
+    assert row.under_objective == pytest.approx(950)
+    assert not row.sound
+
+
+def test_without_a_capacity_of_the_baseline_there_is_no_overload_either(scene: Scene) -> None:
+    gone = StackError("exit code 1")
+    scene.runtime.serve_errors = {"a/s": [None, None, gone, gone]}
+    run = scene.bench(OVERLOADED)
+    late = [item for item in failed(run) if item.trial.stage is Stage.OVERLOAD]
+    assert len(late) == 4
+    assert all("capacity of a/s, which is not known" in item.message for item in late)
+
+
+# what a stack carries within the objective
+
+
+def ladder(scene: Scene, stack: str) -> list[tuple[float, ...]]:
+    """Give the parts of its own capacity that a stack was tried at, by trial."""
+    return [
+        tuple(phase.phase.own for phase in outcome.phases if phase.phase.own is not None)
+        for outcome in measured(Store(scene.folder).load(), Stage.LATENCY, stack)
+    ]
+
+
+def under_objective(run: Run, stack: str) -> float | None:
+    return next(row.under_objective for row in tables(run)[0].rows if row.stack == stack)
+
+
+def test_a_stack_that_keeps_the_objective_is_tried_once_just_below_its_own_capacity(
+    scene: Scene,
+) -> None:
+    """Its own, and not the baseline's, which is half as much for b/s."""
+    run = scene.bench()
+    for name, capacity in scene.load.capacity.items():
+        assert ladder(scene, name) == [(0.95,)] * 2
+        assert under_objective(run, name) == pytest.approx(0.95 * capacity)
+
+
+def test_a_stack_is_tried_at_lower_rates_until_the_first_that_keeps_the_objective(
+    scene: Scene,
+) -> None:
+    """Of 1,000 and 2,000 requests/s: a/s answers quickly up to 720, b/s up to 1,800."""
+    scene.load.quick = {"a/s": 720.0, "b/s": 1800.0}
+    run = scene.bench()
+    assert ladder(scene, "a/s") == [(0.95, 0.9, 0.8, 0.7)] * 2
+    assert ladder(scene, "b/s") == [(0.95, 0.9)] * 2
+    assert under_objective(run, "a/s") == pytest.approx(700)
+    assert under_objective(run, "b/s") == pytest.approx(1800)
+
+
+def test_a_rate_that_is_not_carried_is_not_kept_however_quick_the_answers_are(
+    scene: Scene,
+) -> None:
+    """In the open loop it serves less than in the closed one."""
+    scene.load.noise = lambda stack, number: 1.25
+    scene.bench(stacks=[stack("a")])
+    assert ladder(scene, "a/s") == [(0.95, 0.9, 0.8)] * 2
+
+
+def test_a_stack_that_misses_the_objective_at_all_rates_carries_none(scene: Scene) -> None:
+    scene.load.quick = {"a/s": 1.0}
+    run = scene.bench()
+    assert ladder(scene, "a/s") == [OWN_PARTS] * 2
+    assert under_objective(run, "a/s") == 0
+    assert under_objective(run, "b/s") == pytest.approx(1900)
+
+
+def test_the_objective_that_is_tried_for_is_that_of_the_settings(scene: Scene) -> None:
+    """Three seconds at p99 are within an objective of four."""
+    scene.load.quick = {"a/s": 1.0}
+    run = scene.bench(replace(LOAD, objective=4.0))
+    assert ladder(scene, "a/s") == [(0.95,)] * 2
+    assert under_objective(run, "a/s") == pytest.approx(950)
+
+
+def test_what_may_be_too_much_is_neither_a_fault_nor_a_warning(scene: Scene) -> None:
+    scene.load.noise = lambda stack, number: 1.25
+    run = scene.bench(OVERLOADED)
+    for outcome in (*measured(run, Stage.LATENCY), *measured(run, Stage.OVERLOAD)):
+        assert not any(phase.findings for phase in outcome.phases if phase.phase.probing)
+
+
+def test_a_stack_whose_own_capacity_is_not_known_is_measured_at_the_rates_of_all(
+    scene: Scene,
+) -> None:
+    gone = StackError("exit code 1")
+    scene.runtime.serve_errors = {"b/s": [None, None, gone, gone]}
+    run = scene.bench()
+    assert ladder(scene, "b/s") == [(), ()]
+    assert under_objective(run, "b/s") is None
+    assert [at.part for row in tables(run)[0].rows for at in row.at_rates] == [0.5, 0.9] * 2
+
+
+def test_the_rates_of_its_own_are_those_of_all_rounds_so_far(
+    make_measurement: Callable[..., Measurement], make_run: MakeRun
+) -> None:
+    rates = (800.0, 1000.0, 1500.0)
+    run = make_run(
+        tuple(make_measurement("a/x", "list", n, rate) for n, rate in enumerate(rates, start=1))
+    )
+    trial = replace(run.trials[0], stage=Stage.LATENCY)
+    phases = [*(phases_of(trial, run) or ())]
+    tried = [phase.rate for phase in phases if phase.own is not None]
+    assert tried == pytest.approx([part * 1000 for part in OWN_PARTS])
+
+
+# what a fixture gives is made anew by each bench
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    quick=st.floats(100, 1000),
+    lower=st.lists(st.floats(0.01, 0.29), min_size=1, max_size=4, unique=True),
+)
+def test_lower_rates_that_are_never_reached_change_nothing(
+    tmp_path: Path, make_run: MakeRun, make_load: MakeLoad, quick: float, lower: list[float]
+) -> None:
+    """A stack that keeps the objective at a rate is not tried at, or judged by, one below."""
+
+    def found(parts: tuple[float, ...]) -> tuple[list[float | None], float | None]:
+        load = FakeLoad(make_load, quick={"a/s": quick})
+        scene = Scene(folder=tmp_path, make_run=make_run, load=load)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("toolkit.plan.OWN_PARTS", parts)
+            run = scene.bench(replace(LOAD, users=16, rate_rounds=1), rounds=1, stacks=[stack("a")])
+        return [phase.rate for _, phase in load.ran], under_objective(run, "a/s")
+
+    rates, rate = found(OWN_PARTS)
+    with_lower = found((*OWN_PARTS, *sorted(lower, reverse=True)))
+    if rate:
+        assert with_lower == (rates, rate)
+    else:
+        assert with_lower[0][: len(rates)] == rates
+        assert len(with_lower[0]) > len(rates)
 
 
 # precision
@@ -627,6 +820,28 @@ def test_rounds_are_added_as_long_as_there_is_time(
     assert now() == 100
 
 
+def test_intervals_of_no_width_at_all_are_precise_enough(scene: Scene) -> None:
+    """Two stacks that are apart by the same factor in every round: nothing is left to narrow."""
+    run = scene.bench(QUIET, rounds=LEAST_PAIRS, precision=0.001, time_limit=0)
+    assert tables(run)[0].detectable == 0
+    assert not any("the time is over" in text for text in scene.observer.said)
+
+
+def test_trials_that_were_invalid_so_far_ask_for_more_rounds_too(scene: Scene) -> None:
+    """Both rounds of the plan are invalid for b/s, so it has no ratio; the added ones are not."""
+    make_load = scene.load.make_load
+
+    def spoilt(**given: Any) -> LoadResult:  # noqa: ANN401
+        early = sum(name == "b/s" for name, _ in scene.load.ran) <= 2
+        of_b = scene.load.ran[-1][0] == "b/s"
+        return make_load(**given, errors={"status 500": 900} if early and of_b else {})
+
+    scene.load.make_load = spoilt
+    run = scene.bench(QUIET, rounds=2, precision=0.5)
+    assert run.rounds >= LEAST_PAIRS
+    assert [row.valid for row in tables(run)[0].rows if row.stack == "b/s"] == [run.rounds - 2]
+
+
 def test_a_stack_without_a_ratio_does_not_ask_for_more_rounds(scene: Scene) -> None:
     scene.runtime.prepare_errors = {"b/s": StackError("no wheel")}
     assert scene.bench(QUIET, rounds=2, precision=0.001).rounds == 2
@@ -688,9 +903,19 @@ def test_a_client_that_the_calibration_does_not_know_is_left_out(scene: Scene) -
     assert run.calibrations == ()
 
 
-def test_without_fixed_rates_nothing_is_calibrated(scene: Scene) -> None:
-    scene.bench(replace(LOAD, rate_rounds=0))
-    assert scene.calibrated == []
+@pytest.mark.parametrize("load", [replace(LOAD, rate_rounds=0), replace(LOAD, rates=())])
+def test_without_fixed_rates_a_client_is_calibrated_at_full_load_only(
+    scene: Scene, load: LoadSettings
+) -> None:
+    scene.calibrate = slow_client
+    run = scene.bench(load)
+    assert scene.calibrated == [("SocketUser", [])]
+    assert run.calibrations == (slow_client("SocketUser", ()),)
+
+
+def test_rates_of_overload_are_calibrated_too(scene: Scene) -> None:
+    scene.bench(OVERLOADED)
+    assert scene.calibrated == [("SocketUser", [500, 900, 1200, 1500])]
 
 
 # failures

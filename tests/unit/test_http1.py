@@ -511,6 +511,26 @@ def test_a_known_head_with_a_shorter_or_longer_body_is_not_confused(chunk: int) 
         reader.feed(OK + b"x" * chunk)
 
 
+def test_the_same_answer_again_is_the_same_and_what_is_wrong_with_one_is_not_with_the_other() -> (
+    None
+):
+    reader = AnswerReader()
+    wrong = Request("GET", "/", check=lambda body: body == b"no")
+    answers = []
+    for data in (OK, OK, OK, GOOD, OK, GOOD, GOOD):
+        reader.expect()
+        answer = reader.feed(data)
+        assert answer is not None
+        error = wrong.judge(answer)
+        assert error is not None
+        assert answer.but(error).error == "wrong body"
+        answers.append((answer.body, answer.error))
+    assert [body for body, _ in answers] == [
+        data.partition(b"\r\n\r\n")[2] for data in (OK, OK, OK, GOOD, OK, GOOD, GOOD)
+    ]
+    assert {error for _, error in answers} == {None}
+
+
 def test_known_headers_do_not_answer_head() -> None:
     reader = AnswerReader()
     reader.expect()

@@ -79,10 +79,13 @@ def test_the_users_of_a_knee_are_of_the_ramp_and_in_order(rates: list[int]) -> N
         ([], False),
         ([100], False),
         ([100, 100], False),
-        # both of the last two must have brought less than 5 %
-        ([100, 104, 104], True),
-        ([100, 105, 104], False),
-        ([100, 104, 105], False),
+        # both of the last two must have brought no more than 5 %
+        ([100, 105, 105], True),
+        ([100, 106, 104], False),
+        ([100, 104, 106], False),
+        # nothing is answered, so nothing will be with more users
+        ([0, 0, 0], True),
+        ([0, 0, 1], False),
         ([100, 200, 400], False),
         ([100, 200, 400, 410, 415], True),
         # one bad step between is no end

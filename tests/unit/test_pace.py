@@ -132,7 +132,7 @@ def test_poisson_gaps_have_the_mean_and_spread_of_an_exponential(rate: float) ->
 
 def test_nobody_begins_before_a_loop_does(pace: Pace) -> None:
     users = asking(pace, 3)
-    assert (busy(users), pace.running, pace.steady) == (0, 0, False)
+    assert (busy(users), pace.running, pace.closed) == (0, 0, None)
 
 
 def test_a_closed_loop_lets_exactly_so_many_run(pace: Pace) -> None:
@@ -160,12 +160,11 @@ def test_in_a_closed_loop_a_start_is_due_when_it_happens(pace: Pace) -> None:
 def test_a_smaller_loop_lets_the_others_end(pace: Pace) -> None:
     users = asking(pace, 4)
     pace.close_loop(4)
-    assert pace.steady
     pace.close_loop(1)
-    assert (busy(users), pace.steady) == (4, False)
+    assert (busy(users), pace.closed) == (4, 1)
     for user in users:
         user.end()
-    assert (busy(users), pace.running, pace.steady) == (1, 1, True)
+    assert (busy(users), pace.running) == (1, 1)
 
 
 def test_a_larger_loop_takes_in_those_who_wait(pace: Pace) -> None:
@@ -179,10 +178,19 @@ def test_a_pause_lets_nobody_begin_any_more(pace: Pace) -> None:
     users = asking(pace, 3)
     pace.close_loop(2)
     pace.pause()
-    assert pace.steady is False
+    assert pace.closed is None
     for user in [user for user in users if user.busy]:
         user.end()
     assert (busy(users), pace.running) == (0, 0)
+
+
+def test_the_place_of_a_user_that_goes_is_taken_by_another(pace: Pace) -> None:
+    users = asking(pace, 4)
+    pace.close_loop(2)
+    pace.ended()
+    pace.leave(users[0])
+    assert [user.busy for user in users[1:]] == [True, True, False]
+    assert pace.running == 2
 
 
 def test_a_user_that_has_gone_does_not_begin(pace: Pace) -> None:
@@ -300,7 +308,7 @@ def test_from_a_closed_to_an_open_loop_users_wait_for_their_time(pace: Pace) -> 
     users = asking(pace, 3)
     pace.close_loop(2)
     pace.open_loop(iter([NEVER]))
-    assert (busy(users), pace.steady) == (2, False)
+    assert (busy(users), pace.closed) == (2, None)
     for user in [user for user in users if user.busy]:
         user.end()
     assert (busy(users), pace.running) == (0, 0)

@@ -12,6 +12,7 @@ from toolkit.model import (
     Arrivals,
     Interface,
     LoadSettings,
+    Phase,
     Plan,
     Server,
     Stack,
@@ -19,11 +20,13 @@ from toolkit.model import (
     Workload,
 )
 from toolkit.plan import (
+    OWN_PARTS,
     RATE_STRETCH,
     capacity_phase,
     make_plan,
     most_users,
     one_round,
+    own_phases,
     ramp_phases,
     rate_phases,
 )
@@ -72,7 +75,13 @@ def test_every_round_of_every_stage_has_every_case_once(
     rounds: int, rate_rounds: int, seed: int
 ) -> None:
     trials = plan(rounds, seed, load=LoadSettings(rate_rounds=rate_rounds)).trials
-    counts = {Stage.RAMP: 1, Stage.CAPACITY: rounds, Stage.LATENCY: rate_rounds}
+    counts = {
+        Stage.RAMP: 1,
+        Stage.CAPACITY: rounds,
+        Stage.LATENCY: rate_rounds,
+        Stage.OVERLOAD: rate_rounds,
+    }
+    assert len(trials) == sum(counts.values()) * len(CASES)
     for stage, count in counts.items():
         of_stage = [trial for trial in trials if trial.stage is stage]
         assert len(of_stage) == count * len(CASES)
@@ -90,13 +99,24 @@ def test_stages_and_rounds_come_one_after_the_other() -> None:
 
 def test_a_number_of_users_that_is_given_needs_no_ramp() -> None:
     stages = {trial.stage for trial in plan(load=LoadSettings(users=8)).trials}
-    assert stages == {Stage.CAPACITY, Stage.LATENCY}
+    assert stages == {Stage.CAPACITY, Stage.LATENCY, Stage.OVERLOAD}
 
 
 @pytest.mark.parametrize("load", [LoadSettings(rates=()), LoadSettings(rate_rounds=0)])
 def test_without_rates_or_rounds_of_them_latency_is_not_measured(load: LoadSettings) -> None:
     stages = {trial.stage for trial in plan(load=load).trials}
     assert stages == {Stage.RAMP, Stage.CAPACITY}
+
+
+@pytest.mark.parametrize("rates", [(0.5, 0.9), (0.5, 1.0)])
+def test_a_rate_up_to_the_capacity_is_no_overload(rates: tuple[float, ...]) -> None:
+    stages = {trial.stage for trial in plan(load=LoadSettings(rates=rates)).trials}
+    assert stages == {Stage.RAMP, Stage.CAPACITY, Stage.LATENCY}
+
+
+def test_overload_comes_after_all_else_because_a_server_may_not_survive_it() -> None:
+    stages = [trial.stage for trial in plan().trials]
+    assert stages.index(Stage.OVERLOAD) > max(n for n, s in enumerate(stages) if s is Stage.LATENCY)
 
 
 def test_the_seed_repeats_the_order() -> None:
@@ -160,26 +180,47 @@ def test_less_load_is_expected_to_take_less_time(less: LoadSettings) -> None:
     assert 0 < plan(load=less).estimate < plan().estimate
 
 
+@pytest.mark.parametrize(
+    ("rates", "without"), [((0.5, 0.9, 1.2, 1.5), (0.5, 0.9)), ((0.5, 0.9, 1.2), (0.5, 0.9))]
+)
+def test_overload_is_expected_to_take_as_long_as_its_windows(
+    rates: tuple[float, ...], without: tuple[float, ...]
+) -> None:
+    load = LoadSettings(duration=60.0, warmup=30.0, rate_rounds=2, rates=rates)
+    more = plan(load=load).estimate - plan(load=replace(load, rates=without)).estimate
+    phases = [*rate_phases(load, capacity=100.0, seed=1, overload=True)]
+    loaded = len(CASES) * 2 * seconds(phases)
+    assert loaded < more < 1.05 * loaded
+
+
 def test_the_estimate_is_all_settling_and_all_windows_and_little_more() -> None:
+    """Of the stack's own rates it takes two or three until one keeps the objective."""
     load = LoadSettings(duration=60.0, warmup=30.0, most_users=32, rates=(0.5, 0.9), rate_rounds=2)
     trials = [
         *[[*ramp_phases(load)]] * 6,
         *[[capacity_phase(load, users=32)]] * 6 * 3,
-        *[[*rate_phases(load, capacity=100.0, seed=1)]] * 6 * 2,
+        *[[*rate_phases(load, capacity=100.0, seed=1, overload=False)]] * 6 * 2,
+        *[[*own_phases(load, capacity=100.0, seed=1)][:2]] * 6,
+        *[[*own_phases(load, capacity=100.0, seed=1)][:3]] * 6,
     ]
-    loaded = sum(phase.settle + phase.duration for phases in trials for phase in phases)
+    loaded = sum(seconds(phases) for phases in trials)
     assert loaded < plan(rounds=3, load=load).estimate < 1.05 * loaded
+
+
+def seconds(phases: list[Phase]) -> float:
+    return sum(phase.settle + phase.duration for phase in phases)
 
 
 # the phases of a trial
 
 
 @given(st.integers(1, 10_000))
-def test_a_ramp_doubles_its_users_up_to_the_most(most: int) -> None:
+def test_a_ramp_doubles_its_users_and_ends_with_the_most(most: int) -> None:
     users = [phase.users for phase in ramp_phases(LoadSettings(most_users=most))]
-    assert users[0] == 1
-    assert all(after == 2 * before for before, after in pairwise(users))
-    assert users[-1] <= most < 2 * users[-1]
+    *doublings, last = users
+    assert doublings == [2**number for number in range(len(doublings))]
+    assert last == most
+    assert all(before < after <= 2 * before for before, after in pairwise(users))
 
 
 def test_only_the_first_window_of_a_server_is_after_a_warm_up() -> None:
@@ -187,33 +228,61 @@ def test_only_the_first_window_of_a_server_is_after_a_warm_up() -> None:
     first, *others = ramp_phases(load)
     assert (first.settle, first.least) == (3.0, 77)
     assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
-    first, *others = rate_phases(load, capacity=100.0, seed=1)
-    assert (first.settle, first.least) == (3.0, 77)
-    assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
+    for overload in (False, True):
+        both = replace(load, rates=(0.5, 0.9, 1.2, 1.5))
+        first, *others = rate_phases(both, capacity=100.0, seed=1, overload=overload)
+        assert (first.settle, first.least) == (3.0, 77)
+        assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
     only = capacity_phase(load, users=9)
     assert (only.users, only.settle, only.least, only.duration) == (9, 3.0, 77, load.duration)
 
 
 def test_ramps_and_capacity_are_closed_loops() -> None:
     phases = [*ramp_phases(LoadSettings()), capacity_phase(LoadSettings(), users=9)]
-    assert {(phase.rate, phase.part, phase.overload) for phase in phases} == {(None, None, False)}
+    assert {(phase.rate, phase.part, phase.own) for phase in phases} == {(None, None, None)}
+    assert not any(phase.overload or phase.probing for phase in phases)
 
 
 def test_rates_go_up_as_parts_of_the_capacity_and_those_above_it_are_overload() -> None:
-    load = LoadSettings(rates=(1.2, 0.5, 1.0), connections=17, arrivals=Arrivals.CONSTANT)
-    phases = rate_phases(load, capacity=2000.0, seed=40)
-    assert [(phase.part, phase.rate) for phase in phases] == [
-        (0.5, 1000.0),
-        (1.0, 2000.0),
-        (1.2, 2400.0),
-    ]
-    assert [phase.overload for phase in phases] == [False, False, True]
+    load = LoadSettings(rates=(1.5, 0.5, 1.2, 1.0), connections=17, arrivals=Arrivals.CONSTANT)
+    below = [*rate_phases(load, capacity=2000.0, seed=40, overload=False)]
+    above = [*rate_phases(load, capacity=2000.0, seed=40, overload=True)]
+    assert [(phase.part, phase.rate) for phase in below] == [(0.5, 1000.0), (1.0, 2000.0)]
+    assert [(phase.part, phase.rate) for phase in above] == [(1.2, 2400.0), (1.5, 3000.0)]
+    assert {(phase.overload, phase.probing) for phase in below} == {(False, False)}
+    assert {(phase.overload, phase.probing) for phase in above} == {(True, True)}
+    phases = [*below, *above]
+    assert {phase.own for phase in phases} == {None}
     assert {(phase.users, phase.duration) for phase in phases} == {
         (17, RATE_STRETCH * load.duration)
     }
     assert {phase.arrivals for phase in phases} == {Arrivals.CONSTANT}
-    assert len({phase.seed for phase in phases}) == 3
-    assert phases == rate_phases(load, capacity=2000.0, seed=40)
+    assert len({phase.seed for phase in below}) == 2
+    assert below == [*rate_phases(load, capacity=2000.0, seed=40, overload=False)]
+
+
+def test_rates_of_its_own_go_down_from_just_below_the_capacity_of_a_stack() -> None:
+    """They try what a stack carries: not to is a result, but no overload of the baseline."""
+    load = LoadSettings(connections=17, arrivals=Arrivals.CONSTANT)
+    phases = [*own_phases(load, capacity=2000.0, seed=40)]
+    assert [phase.own for phase in phases] == [*OWN_PARTS] == sorted(OWN_PARTS, reverse=True)
+    assert all(0 < part < 1 for part in OWN_PARTS)
+    assert [phase.rate for phase in phases] == [part * 2000.0 for part in OWN_PARTS]
+    assert {(phase.part, phase.overload, phase.probing) for phase in phases} == {
+        (None, False, True)
+    }
+    assert {(phase.users, phase.duration, phase.arrivals) for phase in phases} == {
+        (17, load.duration, Arrivals.CONSTANT)
+    }
+
+
+def test_no_two_windows_of_a_server_have_the_same_arrivals() -> None:
+    load = LoadSettings(rates=tuple(number / 100 for number in range(1, 100)))
+    phases = [
+        *rate_phases(load, capacity=100.0, seed=40, overload=False),
+        *own_phases(load, capacity=100.0, seed=40),
+    ]
+    assert len({phase.seed for phase in phases}) == len(phases)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +300,10 @@ def test_the_generator_has_as_many_users_as_its_greatest_phase(
 ) -> None:
     assert most_users(load) == expected
     phases = [capacity_phase(load, load.users)] if load.users else [*ramp_phases(load)]
-    if load.rate_rounds:
-        phases += rate_phases(load, capacity=1.0, seed=1)
+    if load.rate_rounds and load.rates:
+        phases += rate_phases(load, capacity=1.0, seed=1, overload=False)
+        phases += rate_phases(load, capacity=1.0, seed=1, overload=True)
+        phases += own_phases(load, capacity=1.0, seed=1)
     assert max(phase.users for phase in phases) == expected
 
 

@@ -92,7 +92,7 @@ def test_a_trial_is_one_line_when_it_ends_and_ticks_are_none(
         progress.trial_finished(outcome, 1)
     *_, line = lines_of(out)
     assert len(lines_of(out)) == 3
-    assert line.startswith("[1/6] capacity 1: a/x list: 1,500 req/s, 2 errors, about ")
+    assert line.startswith("[1/9] capacity 1: a/x list: 1,500 req/s, 2 errors, about ")
     assert line.endswith(" left")
 
 
@@ -103,10 +103,12 @@ def test_each_stage_has_its_own_result(
     progress.trial_finished(make_ramp("a/x", {1: 500, 2: 1000, 4: 1000}), 1)
     progress.trial_finished(make_ramp("a/x", {}), 2)
     progress.trial_finished(make_at_rates("a/x", 3, parts=(0.5, 0.9)), 3)
-    ramp, nothing, at_rates = lines_of(out)
+    progress.trial_finished(make_at_rates("a/x", 3, own=1100, parts=(1.2,)), 4)
+    ramp, nothing, at_rates, overload = lines_of(out)
     assert "ramp 1: a/x list: 1,000 req/s with 4 users, 0 errors" in ramp
     assert "nothing served" in nothing
     assert "latency 3: a/x list: 500, 900 req/s, 0 errors" in at_rates
+    assert "overload 3: a/x list: 1,100 req/s, 0 errors" in overload
 
 
 def test_a_failure_and_an_invalid_trial_say_why(make_measurement: MakeMeasurement) -> None:
@@ -149,7 +151,7 @@ def test_on_a_terminal_the_display_shows_the_running_trial(
     shown = io.StringIO()
     Console(file=shown, width=80).print(progress._display())
     text = shown.getvalue()
-    assert "0/6" in text
+    assert "0/9" in text
     assert "capacity 1: a/x list" in text
     assert "measuring 1,234 req/s" in text
     assert ("p50 12.3 ms" in text) is (latency is not None)

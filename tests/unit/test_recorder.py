@@ -176,6 +176,23 @@ def test_whatever_comes_over_several_flushes_adds_up_as_if_locust_had_counted_it
     assert (recorder.answered, recorder.failed) == (ours.total(), failed.total())
 
 
+def test_a_hand_over_that_has_given_way_is_finished_by_one_that_must_be_complete(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its greenlet may not come to its turn any more before Locust ends."""
+    monkeypatch.setattr(recorder_module, "_BATCH", 2)
+    for number in range(7):
+        count(microseconds=number)
+    recorder._flushing = recorder._flush()
+    next(recorder._flushing)
+    assert stats_of(recorder).num_requests == 2
+    count(microseconds=7)
+    recorder.flush()
+    assert stats_of(recorder).num_requests == 8
+    assert recorder.window[LIST.key].total == dict.fromkeys(range(8), 1)
+    assert list(recorder._flushing) == []
+
+
 def test_without_an_environment_our_own_counts_are_kept() -> None:
     recorder = Recorder()
     recorder.window["GET", "/"].fresh[7] += 2

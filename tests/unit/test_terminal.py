@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from toolkit.compare import tables
 from toolkit.measured import (
+    Calibration,
     Failure,
     Finding,
     Measurement,
@@ -19,6 +21,8 @@ from toolkit.measured import (
     Severity,
 )
 from toolkit.model import LoadSettings, Placement, Stage, Trial
+from toolkit.plan import OWN_PARTS
+from toolkit.report.columns import fitting, rate_columns
 from toolkit.report.terminal import show
 from toolkit.validity import Evidence, find_faults
 
@@ -73,7 +77,8 @@ def troubled(
     """One round in which everything happens that a report has words for.
 
     The baseline a/x reconnects and does not stop, b/y is limited by the client, c/z is well but for
-    a few errors, slow/z cannot carry the lowest rate and never recovers, dead/x does not start.
+    a few errors, slow/z cannot carry the lowest rate in an open loop nor any of its own and never
+    recovers, dead/x does not start.
     """
     failures = [
         Failure(
@@ -92,10 +97,14 @@ def troubled(
         judged(make_measurement("slow/z", rate=400, users=4), placement),
     ]
     at_rates = [
-        judged(make_at_rates("a/x", connections=2000), placement, keep_alive=False),
-        make_at_rates("b/y", own=4000, findings=(LIMITED,)),
-        judged(make_at_rates("c/z", own=2000, errors=errors), placement),
-        judged(make_at_rates("slow/z", own=400), placement),
+        trial
+        for which in ({"parts": (0.5, 0.9), "ladder": OWN_PARTS}, {"parts": (1.2,)})
+        for trial in (
+            judged(make_at_rates("a/x", connections=2000, **which), placement, keep_alive=False),
+            make_at_rates("b/y", own=4000, findings=(LIMITED,), **which),
+            judged(make_at_rates("c/z", own=2000, errors=errors, **which), placement),
+            judged(make_at_rates("slow/z", own=100, ladder_of=400, **which), placement),
+        )
     ]
     ramps = [
         make_ramp("a/x", {1: 500, 2: 900, 4: 1000, 8: 1000}, stop_seconds=None),
@@ -109,7 +118,7 @@ def troubled(
         *capacity,
         failures[1],
         *at_rates,
-        failures[2],
+        *failures[2:],
     )
     not_done = Trial(stack="a/x", workload="list", round=2, position=1, stage=Stage.LATENCY)
     return make_run(
@@ -122,15 +131,16 @@ def troubled(
 
 @pytest.fixture
 def quick(make_measurement: MakeMeasurement, make_run: MakeRun) -> Run:
-    """A first look: one round, so many users, no fixed rates."""
+    """A first look: one round, so many users, no fixed rates; the client is measured anyway."""
     return make_run(
         (make_measurement("a/x"), make_measurement("b/y", rate=1500)),
+        calibrations=(Calibration(client="SocketUser", throughput=21_000, cpu_per_request=41e-6),),
         load=replace(LoadSettings(), users=32, rate_rounds=0),
     )
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("name", ["ten_rounds", "troubled", "quick"])
+@pytest.mark.parametrize("name", ["ten_rounds", "six_rounds", "troubled", "quick"])
 def test_the_report_looks_as_it_did(name: str, width: int, request: pytest.FixtureRequest) -> None:
     text = rendered(request.getfixturevalue(name), width)
     file = GOLDEN / f"{name}-{width}.txt"
@@ -177,9 +187,79 @@ def test_a_missed_objective_is_told_from_one_that_was_not_measured(
     text = rendered(troubled, 200)
     slow, good = cells(text, "slow/z")[0], cells(text, "c/z")[0]
     assert "missed" in slow
-    assert "1,200/s" in good
+    assert "1,900/s" in good
     assert "missed" not in rendered(quick, 200)
     assert "p99<" not in rendered(quick, 200)
+
+
+def test_overload_tells_what_was_served_and_how_long_it_took_to_get_calm(troubled: Run) -> None:
+    """Of slow/z nobody knows: the toolkit waits for five seconds."""
+    text = rendered(troubled, 200)
+    assert "120% (1,200/s)" in text
+    assert " ".join(cells(text, "a/x")[1][-2:]) == "0.80 s"
+    assert " ".join(cells(text, "slow/z")[1][-4:]) == "100/s, > 5 s"
+
+
+@pytest.mark.parametrize(
+    ("users", "said"), [(0, "with as many users as serve most"), (1, "1 user")]
+)
+def test_the_title_says_how_many_users_there_were(quick: Run, users: int, said: str) -> None:
+    text = rendered(replace(quick, load=replace(quick.load, users=users)), 200)
+    assert f"Capacity: closed loop, {said}\n" in text
+
+
+def test_a_stack_that_did_not_stop_is_named_if_its_stop_was_seen(
+    make_measurement: MakeMeasurement, make_ramp: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """Without a ramp no server is stopped that way: b/y has none, its ramp having failed."""
+    measured = (make_measurement("a/x"), make_measurement("b/y"), make_measurement("c/z"))
+    ramps = (make_ramp("a/x", {1: 1000}, stop_seconds=None), make_ramp("c/z", {1: 1000}))
+    assert "Did not end within 5 s of SIGTERM: a/x." in rendered(make_run((*ramps, *measured)), 200)
+    assert "SIGTERM" not in rendered(make_run((*ramps[1:], *measured)), 200)
+
+
+def test_a_stack_that_is_invalid_and_did_not_stop_is_named_too(
+    make_measurement: MakeMeasurement, make_ramp: MakeMeasurement, make_run: MakeRun
+) -> None:
+    measured = make_measurement("a/x", findings=(LIMITED,))
+    run = make_run((make_ramp("a/x", {1: 1000}, stop_seconds=None), measured))
+    assert "SIGTERM: a/x." in rendered(run, 200)
+
+
+def test_findings_are_counted_in_the_windows_in_which_they_were_made(troubled: Run) -> None:
+    """One of capacity, two at the rates of all, one at its own, one of overload."""
+    text = rendered(troubled, 200)
+    assert "INVALID b/y (5 windows): for instance" in text
+    once = [item for item in troubled.outcomes if item.trial.stage is Stage.CAPACITY]
+    assert "INVALID b/y (1 window): the load" in rendered(
+        replace(troubled, outcomes=tuple(once)), 200
+    )
+
+
+def test_the_highest_rate_that_all_should_carry_is_the_last_to_go(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """First go the rates between, then overload, then the lowest."""
+    latency = make_at_rates("a/x", parts=(0.3, 0.5, 0.7, 0.9))
+    run = make_run((latency, make_at_rates("a/x", parts=(1.2,))))
+    (table,) = tables(run)
+    columns = rate_columns(table)
+    assert [column.title[:4].rstrip(" (") for column in columns] == [
+        *("stac", "30%", "50%", "70%", "90%", "120%")
+    ]
+    _, hidden = fitting(table.rows, columns, Console(file=io.StringIO(), width=30))
+    assert [title.split()[0] for title in hidden] == ["50%", "70%", "120%", "30%"]
+
+
+@pytest.mark.parametrize("rounds", [5, 6, 7])
+def test_ranks_and_intervals_appear_with_the_rounds_that_they_take(
+    make_rounds: Callable[[int, float], Run], rounds: int
+) -> None:
+    """Intervals of medians and ratios take six rounds, ranks of three stacks seven."""
+    text = rendered(make_rounds(rounds, 0.0), 200)
+    header = next(line for line in text.splitlines() if "ratio to baseline" in line)
+    assert ("95 %" in header) is (rounds >= 6)
+    assert ("rank" in header) is (rounds >= 7)
 
 
 def test_a_rate_that_was_not_carried_is_marked(troubled: Run) -> None:

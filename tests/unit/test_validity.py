@@ -97,6 +97,11 @@ OPEN = replace(
     delay=(0.0001, 0.0003, 0.001),
 )
 P50, P99 = LatencyHistogram.decode(OPEN.load.latency).percentiles(50, 99)
+SLOW = replace(OPEN, load=replace(OPEN.load, latency=latencies(0.02, 1000)))
+SLOW_P99 = LatencyHistogram.decode(SLOW.load.latency).percentiles(99)[0]
+OVERLOAD: Changes = {"phase.part": 1.2}
+OWN: Changes = {"phase.part": None, "phase.own": 0.95}
+"""A rate that may be too much: beyond the baseline's capacity, or just below the stack's own."""
 
 
 def planted(base: Evidence, changes: Changes) -> Evidence:
@@ -143,6 +148,12 @@ class Case:
         return steps
 
 
+GENERATOR = {
+    cpu: {"load.use.cpu_user": cpu, "load.use.cpu_system": 0.0} for cpu in (0.0, 0.6, 0.84, 0.86)
+}
+"""A generator that is busy for so much of the time."""
+
+
 def sloped(last: float) -> tuple[float, ...]:
     return (1000.0,) * 4 + ((1000 + last) / 2,) * 4 + (last,) * 4
 
@@ -169,9 +180,16 @@ CASES = [
     Case(
         validity._errors,
         "errors",
-        base=planted(OPEN, {"phase.part": 1.2}),
+        base=planted(OPEN, OVERLOAD),
         fine={"load.errors": {}},
         # under overload errors are what is measured
+        warned=({"load.errors": {"status 503": 1}}, {"load.errors": {"status 503": 900}}),
+    ),
+    Case(
+        validity._errors,
+        "errors",
+        base=planted(OPEN, OWN),
+        fine={"load.errors": {}},
         warned=({"load.errors": {"status 503": 1}}, {"load.errors": {"status 503": 900}}),
     ),
     Case(
@@ -213,9 +231,27 @@ CASES = [
         validity._schedule,
         "schedule",
         base=OPEN,
+        # a millisecond is nothing, be it a third of the p99
         fine={"load.use.lag": 0.001},
-        warned=({"load.use.lag": 0.00101}, {"load.use.lag": 0.002}),
-        invalid={"load.use.lag": 0.00201},
+        warned=({"load.use.lag": 0.00101}, {"load.use.lag": 0.499 * P99}),
+        invalid={"load.use.lag": 0.501 * P99},
+    ),
+    Case(
+        validity._schedule,
+        "schedule",
+        base=SLOW,
+        # several are nothing if they are less than a quarter of it
+        fine={"load.use.lag": 0.249 * SLOW_P99},
+        warned=({"load.use.lag": 0.251 * SLOW_P99}, {"load.use.lag": 0.499 * SLOW_P99}),
+        invalid={"load.use.lag": 0.501 * SLOW_P99},
+    ),
+    Case(
+        validity._schedule,
+        "schedule",
+        # whether the objective is kept is read from the p99, too
+        base=planted(SLOW, OWN),
+        fine={"load.use.lag": 0.249 * SLOW_P99},
+        invalid={"load.use.lag": 0.501 * SLOW_P99},
     ),
     Case(
         validity._delay,
@@ -268,9 +304,25 @@ CASES = [
     Case(
         validity._little,
         "littles-law",
+        base=planted(CLOSED, GENERATOR[0.0]),
         fine={"phase.users": 37},
         invalid={"phase.users": 38},
-        entangled=True,
+    ),
+    Case(
+        validity._little,
+        "littles-law",
+        base=planted(CLOSED, GENERATOR[0.6]),
+        # 0.6 / 0.4 answers wait at the generator
+        fine={"phase.users": 39},
+        invalid={"phase.users": 40},
+    ),
+    Case(
+        validity._little,
+        "littles-law",
+        base=planted(CLOSED, {**GENERATOR[0.84], "phase.users": 4}),
+        # 0.84 / 0.16 would be more than all 4, of which half at most may wait
+        fine={"load.latency": latencies(0.0015, 2000)},
+        invalid={"load.latency": latencies(0.0013, 2000)},
     ),
     Case(
         validity._uneven,
@@ -519,6 +571,36 @@ def test_a_server_at_its_quota_has_nothing_to_spare_on_an_idle_core() -> None:
     assert judged(busy(0.5, idle=0.5, server=0.49, cpus=0.5)) == {}
 
 
+def test_answers_that_wait_for_a_client_at_its_limit_are_not_missed() -> None:
+    """What it could not read in time it did not measure: half of 64 users, whom its rule judges."""
+    assert judged(planted(CLOSED, {**GENERATOR[0.84], "phase.users": 64})) == {
+        "littles-law": INVALID
+    }
+    assert judged(planted(CLOSED, {**GENERATOR[0.86], "phase.users": 64})) == {
+        "client-busy": WARNED
+    }
+
+
+def test_a_client_that_starts_late_is_told_how_much_of_the_p99_is_its_own() -> None:
+    half = planted(SLOW, {"load.use.lag": SLOW_P99 / 2})
+    more = planted(SLOW, {"load.use.lag": 2 * SLOW_P99})
+    for evidence, milliseconds, part in ((half, "14.5", "50%"), (more, "58.0", "100%")):
+        (finding,) = find_faults(evidence)
+        assert f"1 % of the requests {milliseconds} ms late or more" in finding.message
+        assert finding.message.endswith(f"{part} of the p99 reported")
+
+
+def test_a_client_that_starts_late_where_nothing_is_answered_spoils_no_latency() -> None:
+    empty = LatencyHistogram().encode()
+    nothing = {"load.requests": 0, "load.latency": empty, "load.use.lag": 1.0}
+    assert judged(planted(OPEN, nothing)) == {"no-answers": INVALID, "overloaded": WARNED}
+
+
+def test_a_rate_that_was_not_carried_says_what_was_missing_and_what_had_to_wait() -> None:
+    (finding,) = find_faults(planted(OPEN, {"load.requests": 940, "load.late": 60}))
+    assert "940 of 1000 requests were answered in time, 60 found all connections" in finding.message
+
+
 def test_a_busy_client_explains_a_server_with_time_to_spare() -> None:
     """What the server waits for is the client: that it is not saturated goes without saying."""
     assert judged(busy(0.84, idle=0.5, server=0.5)) == {"not-saturated": WARNED}
@@ -574,8 +656,11 @@ def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: C
         {"server.cpu_user": 0.01, "host.server_idle": 0.9},
         {"phase.users": 1},
         {"load.slices": sloped(9000)},
-        # overload is meant to be too much
-        {"phase.part": 1.2, "load.requests": 500, "load.late": 500},
+        # what may be too much need not be carried
+        {**OVERLOAD, "load.requests": 500, "load.late": 500},
+        {**OWN, "load.requests": 500, "load.late": 500},
+        # of overload no latency is reported that a late start could spoil
+        {**OVERLOAD, "load.use.lag": 1.0},
         # few arrivals vary more than 5 %
         {"phase.rate": 10.0, "load.offered": 35, "load.requests": 35},
     ],

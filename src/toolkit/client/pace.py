@@ -53,6 +53,8 @@ class Pace:
     """Lets the users of a process begin; one for all of them.
 
     Attributes:
+        closed: Closed loop: how many users may run; one that ends a task may begin the next at once
+            while no more do. None: no closed loop.
         offered: Open loop: starts that have come so far ...
         late: ... and those of them that found every user busy.
         lags: Open loop: seconds by which those were late that found one free.
@@ -63,18 +65,13 @@ class Pace:
         self._recorder = recorder
         self._free: deque[Turn] = deque()
         self._waiting: deque[tuple[float, Window]] = deque()
-        self._closed: int | None = None
+        self.closed: int | None = None
         self.running = 0
         self._starts: Iterator[float] | None = None
         self._base = self._due = 0.0
         self._alarm: _Alarm | None = None
         self.offered = self.late = 0
         self.lags: list[float] = []
-
-    @property
-    def steady(self) -> bool:
-        """Whether a user whose task has ended may begin the next at once."""
-        return self._closed is not None and self.running <= self._closed
 
     @property
     def backlog(self) -> int:
@@ -87,7 +84,7 @@ class Pace:
             due, window = self._waiting.popleft()
             self.running += 1
             turn.go(due, window)
-        elif self._closed is not None and self.running < self._closed:
+        elif self.closed is not None and self.running < self.closed:
             self.running += 1
             turn.go(None, None)
         else:
@@ -110,7 +107,7 @@ class Pace:
 
     def stop_arrivals(self) -> None:
         """Let no new start come; those that wait for a free user still do."""
-        self._closed, self._starts = None, None
+        self.closed, self._starts = None, None
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
@@ -118,12 +115,12 @@ class Pace:
     def close_loop(self, users: int) -> None:
         """Let so many users go round and round."""
         self.pause()
-        self._closed = users
+        self.closed = users
         self._fill()
 
     def open_loop(self, starts: Iterator[float]) -> None:
         """Let users begin at given times from now; what is due already stays due."""
-        self._closed = None
+        self.closed = None
         self._starts = starts
         self._base = perf_counter()
         self._due = self._base + next(starts)
@@ -133,7 +130,7 @@ class Pace:
 
     def _fill(self) -> None:
         """Let users begin until the closed loop is full."""
-        while self._closed is not None and self.running < self._closed and self._free:
+        while self.closed is not None and self.running < self.closed and self._free:
             self.running += 1
             self._free.popleft().go(None, None)
 

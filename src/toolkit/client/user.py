@@ -306,7 +306,9 @@ class Driver:
 
     def _may_repeat(self) -> bool:
         pace = course.pace
-        return (pace is None or pace.steady) and self._user._state != _STOPPING  # noqa: SLF001 - Locust has no other way
+        if pace is not None and (pace.closed is None or pace.running > pace.closed):
+            return False
+        return self._user._state != _STOPPING  # noqa: SLF001 - Locust has no other way
 
     def _continue(self, answer: Answer) -> None:
         """Take the next step of a scenario."""

@@ -29,7 +29,6 @@ _LOOKS, _LOOK_SECONDS = 3, 0.6
 """Each rate is measured so often, with the others in between."""
 
 
-
 def calibrate(
     client: str, rates: Sequence[float], *, placement: Placement, guardian: Guardian
 ) -> Calibration | None:

@@ -33,7 +33,7 @@ class Channel:
     Attributes:
         answer: The last answer; its ``error`` says what is wrong with it.
         begun: When the last request was sent (or its connection begun) ...
-        ended: ... and when its answer was there, both by ``perf_counter``.
+        ended: ... and when its answer was there to be read, both by ``perf_counter``.
         opened: Connections opened so far.
         busy: Whether a request is under way.
         done: Called when the request under way has ended.
@@ -49,10 +49,8 @@ class Channel:
         "_reached",
         "_reader",
         "_recv",
-        "_redirects",
         "_request",
         "_rest",
-        "_retried",
         "_send",
         "_socket",
         "_tls",
@@ -79,20 +77,19 @@ class Channel:
         self._writing: Any = None
         self._rest: bytes | memoryview = b""
         self._cookies: Cookies | None = None
-        self._used = self._reached = self._retried = False
+        self._used = self._reached = False
         self._tried = 0
-        self._redirects = 0
         self.timeout = timeout
         self.busy = False
         self.opened = 0
         self.begun = self.ended = 0.0
         self.answer = Answer(0, b"")
         _reaper.watch(self)
+        _poll.watch()
 
     def start(self, request: Request) -> None:
         """Send a request; ``done`` is called once, later, when it has ended."""
         self._request = request
-        self._retried = False
         self._tried = 0
         self.busy = True
         self.begun = perf_counter()
@@ -104,7 +101,8 @@ class Channel:
             self._transmit()
             return
         # what _transmit comes to here; two calls less count where a request costs nine microseconds
-        self._reader.expect()
+        if not self._reader.fresh:
+            self._reader.expect()
         data = request.encode(self._host)
         try:
             sent = self._send(data)
@@ -258,19 +256,17 @@ class Channel:
 
     def _may_retry(self) -> bool:
         """Tell whether a kept connection ended before it took the request (RFC 9112, 9.3.1)."""
-        return (
-            self._used and not self._retried and not self._reader.begun and self._request.idempotent
-        )
+        return self._used and not self._reader.begun and self._request.idempotent
 
     def _retry(self) -> None:
-        self._retried = True
+        """Send the request once more; on a new connection, so it does not come to this again."""
         self._drop()
         self._connect()
 
     def _finish(self, answer: Answer) -> None:
-        self.ended = perf_counter()
-        self.answer = answer
-        request = self._request
+        # a request may be begun between the poll and what it found, such as what nobody asked for
+        at, request = _poll.at, self._request
+        self.ended = at if at > self.begun else perf_counter()
         if self._reader.sets_cookies:
             if self._cookies is None:
                 self._cookies = Cookies(self._origin.url)
@@ -282,7 +278,10 @@ class Channel:
                 self._follow(path, answer.status)
                 return
         if answer.status != request.plain_status:
-            answer.error = request.judge(answer)
+            error = request.judge(answer)
+            if error is not None:
+                answer = answer.but(error)
+        self.answer = answer
         self.busy = False
         self.done()
 
@@ -323,8 +322,7 @@ class Channel:
         """End the request with an error; in a later turn of the loop, so that nothing recurses."""
         self._drop()
         self.ended = perf_counter()
-        self.answer = answer = Answer(0, b"")
-        answer.error = reason
+        self.answer = answer = Answer(0, b"", error=reason)
         self._loop.run_callback(self._report_failure, answer)
 
     def _report_failure(self, answer: Answer) -> None:
@@ -373,3 +371,35 @@ class _Reaper:
 
 
 _reaper = _Reaper()
+
+
+class _Poll:
+    """When the loop last learned which connections have something to read.
+
+    Dozens of answers may be there at once, and each takes microseconds to be dealt with. That those
+    further behind have to wait for it is no latency of the server's; so they count as arrived when
+    the loop learned of them all.
+
+    libev calls watchers of this kind before those of the connections (``ev_check`` in its manual);
+    libuv, which gevent has on Windows, after them: no use.
+
+    Attributes:
+        at: By ``perf_counter``; 0 where it is not known.
+    """
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self._watcher: Any = None
+
+    def watch(self) -> None:
+        """Begin, once."""
+        loop = get_hub().loop
+        if self._watcher is None and "libev" in type(loop).__module__:
+            self._watcher = loop.check(ref=False)
+            self._watcher.start(self._polled)
+
+    def _polled(self) -> None:
+        self.at = perf_counter()
+
+
+_poll = _Poll()

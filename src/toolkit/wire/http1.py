@@ -189,7 +189,7 @@ class Request:
 
 
 class Answer:
-    """What came back.
+    """What came back. Several requests may be given the same one: it does not change.
 
     Attributes:
         status: 0 where nothing came.
@@ -199,11 +199,17 @@ class Answer:
 
     __slots__ = ("_head", "body", "error", "status")
 
-    def __init__(self, status: int, body: bytes, head: bytes = b"") -> None:
+    def __init__(
+        self, status: int, body: bytes, head: bytes = b"", *, error: str | None = None
+    ) -> None:
         self.status = status
         self.body = body
-        self.error: str | None = None
+        self.error = error
         self._head = head
+
+    def but(self, error: str) -> "Answer":
+        """Give the same, with what is wrong with it."""
+        return Answer(self.status, self.body, self._head, error=error)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -252,9 +258,11 @@ class AnswerReader:
 
     A server says the same headers again and again, but for a date that changes once a second. So
     those of an answer that came in one piece, with a Content-Length, are remembered byte for byte
-    with what the parser made of them; the same bytes mean the same, and are not parsed again.
+    with what the parser made of them; the same bytes mean the same, and are not parsed again. Nor
+    is an answer made anew that is the same as the one before.
 
     Attributes:
+        fresh: Whether it is ready for an answer to anything but HEAD.
         keep_alive: Whether the connection serves for another request, after an answer ...
         sets_cookies: ... and whether the answer sets cookies.
     """
@@ -263,16 +271,18 @@ class AnswerReader:
         "_begun",
         "_complete",
         "_feed",
-        "_fresh",
         "_head",
         "_headed",
         "_known",
+        "_last",
+        "_last_data",
         "_parser",
         "_parts",
         "_size",
         "_status",
         "_to_head",
         "_used_up",
+        "fresh",
         "keep_alive",
         "sets_cookies",
     )
@@ -280,6 +290,7 @@ class AnswerReader:
     def __init__(self, known: dict[bytes, Head] | None = None) -> None:
         self._known = {} if known is None else known
         self.keep_alive = self.sets_cookies = False
+        self._last, self._last_data = Answer(0, b""), b""
         self._new_parser()
         self._reset(to_head=False)
 
@@ -296,7 +307,7 @@ class AnswerReader:
         self._head = b""
         self._parts: list[bytes] = []
         self._size = 0
-        self._fresh = not to_head
+        self.fresh = not to_head
 
     def expect(self, *, to_head: bool = False) -> None:
         """Make ready for the next answer.
@@ -304,7 +315,7 @@ class AnswerReader:
         Args:
             to_head: Whether it answers HEAD, so that its length announces no body.
         """
-        if to_head or not self._fresh:
+        if to_head or not self.fresh:
             self._reset(to_head=to_head)
 
     def feed(self, data: bytes) -> Answer | None:
@@ -313,18 +324,22 @@ class AnswerReader:
         Raises:
             ProtocolError: It is no answer, or more than one.
         """
-        if self._fresh:
+        if self.fresh:
+            if data == self._last_data:
+                return self._last
             start = data.find(b"\r\n\r\n") + 4
             head = self._known.get(data[:start])
             if head is not None and len(data) == start + head.length:
                 self.keep_alive = head.keep_alive
                 self.sets_cookies = head.sets_cookies
-                return Answer(head.status, data[start:], data)
+                self._last, self._last_data = Answer(head.status, data[start:], data), data
+                return self._last
         return self._parse(data)
 
     def _parse(self, data: bytes) -> Answer | None:
-        whole = self._fresh
-        self._fresh = False
+        whole = self.fresh
+        self.fresh = False
+        self._last_data = b""
         if not self._headed:
             self._head = self._head + data if self._head else data
         try:

@@ -1,0 +1,170 @@
+"""The real engine on a server that counts: users of every kind, one load process and several."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from toolkit.histogram import LatencyHistogram
+from toolkit.host import allowed_cpus
+from toolkit.load.calibrate import calibrate
+from toolkit.load.engine import LocustEngine
+from toolkit.measured import LoadResult
+from toolkit.model import Arrivals, Phase, Placement, Workload
+from toolkit.ports import Tick
+from toolkit.runtime.guardian import Guardian
+from toolkit.runtime.process import ProcessService
+
+ServeCheat = Callable[..., AbstractContextManager[ProcessService]]
+Load = Callable[..., tuple[list[LoadResult], int]]
+
+KINDS = {
+    "requests": """
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            tasks = [Request("GET", "/thing", expect=200)]
+    """,
+    "scenario": """
+        from locust import task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from locust import task
+        from toolkit.client import SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                assert self.client.get("/thing").json()["number"] == 7
+    """,
+    "FastHttpUser": """
+        from locust import FastHttpUser, task
+
+        class Reader(FastHttpUser):
+            @task
+            def read(self):
+                assert self.client.get("/thing").json()["number"] == 7
+    """,
+    "HttpUser": """
+        from locust import HttpUser, task
+
+        class Reader(HttpUser):
+            @task
+            def read(self):
+                assert self.client.get("/thing").json()["number"] == 7
+    """,
+}
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def window_opened(self) -> None:
+        self.events.append("opened")
+
+    def window_closed(self) -> None:
+        self.events.append("closed")
+
+    def ticked(self, tick: Tick) -> None:
+        assert tick.errors == 0
+        self.events.append(tick.phase)
+
+
+@pytest.fixture
+def guardian() -> Iterator[Guardian]:
+    with Guardian() as found:
+        yield found
+
+
+@pytest.fixture
+def load(tmp_path: Path, guardian: Guardian, serve_cheat: ServeCheat) -> Load:
+    """Make the load of phases; give their results and how many requests the server answered."""
+
+    def make(text: str, phases: list[Phase], processes: int = 1) -> tuple[list[LoadResult], int]:
+        cpus = allowed_cpus()
+        # as many as there are processes, though the machine may have fewer
+        mine = (cpus[::-1] * processes)[:processes]
+        where = Placement(server_cpus=cpus[:1], client_cpus=mine, cpus=1.0, memory=2**29)
+        path, log = tmp_path / "locustfile.py", tmp_path / "server.log"
+        path.write_text(textwrap.dedent(text))
+        workload = Workload(name="read", summary="", path=path)
+        results = []
+        with (
+            LocustEngine(8, where, guardian).open(workload) as session,
+            serve_cheat("counting", cpus=where.server_cpus, guardian=guardian, log=log) as service,
+        ):
+            session.aim(service.url)
+            for phase in phases:
+                watch = Watch()
+                results.append(session.run(phase, watch))
+                seldom = [event for event in watch.events if event in ("opened", "closed")]
+                assert seldom == ["opened", "closed"]
+                assert "measuring" in watch.events
+        word, count = log.read_text().split()
+        assert word == "answered"
+        return results, int(count)
+
+    return make
+
+
+CLOSED = Phase(users=4, duration=0.6, settle=0.2)
+OPEN = Phase(users=8, duration=0.6, settle=0.2, rate=100.0, arrivals=Arrivals.CONSTANT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_users_of_every_kind_are_counted_and_keep_to_the_loop(load: Load, kind: str) -> None:
+    """What the toolkit counted, what Locust counted and what the server answered is the same."""
+    (closed, opened), answered = load(KINDS[kind], [CLOSED, OPEN])
+    client = kind if kind.endswith("User") else "SocketUser"
+    for result in (closed, opened):
+        assert result.client == client
+        assert result.errors == {}
+        assert result.seen == result.locust_seen
+        assert result.connections == (None if kind == "HttpUser" else 0)
+    assert opened.seen == answered
+    assert closed.requests > 60
+    assert (closed.offered, closed.late, closed.service) == (None, None, None)
+    assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
+    assert LatencyHistogram.decode(opened.latency).count == opened.offered
+
+
+def test_several_load_processes_count_as_one(load: Load) -> None:
+    """Locust's workers each record; counts, rates and Locust's own totals add up."""
+    (closed, opened), answered = load(KINDS["requests"], [CLOSED, OPEN], processes=2)
+    for result in (closed, opened):
+        assert result.errors == {}
+        assert result.seen == result.locust_seen
+    assert opened.seen == answered
+    assert closed.requests > 60
+    assert closed.throughput == pytest.approx(closed.requests / closed.duration)
+    # each of the two has a schedule of its own
+    assert opened.offered == pytest.approx(100 * opened.duration, abs=4)
+    assert LatencyHistogram.decode(opened.latency).count == opened.offered
+
+
+@pytest.mark.parametrize("client", ["FastHttpUser", "HttpUser"])
+def test_what_locusts_clients_add_can_be_measured(guardian: Guardian, client: str) -> None:
+    cpus = allowed_cpus()
+    where = Placement(server_cpus=cpus[:1], client_cpus=cpus[-1:], cpus=1.0, memory=2**29)
+    found = calibrate(client, [100.0], placement=where, guardian=guardian)
+    assert found is not None
+    assert found.client == client
+    assert found.throughput > 200
+    assert found.cpu_per_request > 0
+    ((rate, (p50, p99, p999)),) = found.delays
+    assert rate == 100.0
+    assert 0 < p50 <= p99 <= p999
+
+
+def test_a_client_that_nobody_knows_is_not_calibrated(guardian: Guardian) -> None:
+    where = Placement(server_cpus=(), client_cpus=(), cpus=1.0, memory=2**29)
+    assert calibrate("GrpcUser", [100.0], placement=where, guardian=guardian) is None
