@@ -23,7 +23,14 @@ from toolkit.measured import (
 )
 from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload, original_of
 from toolkit.objective import keeps
-from toolkit.plan import capacity_phase, one_round, own_phases, ramp_phases, rate_phases
+from toolkit.plan import (
+    OWN_PARTS,
+    capacity_phase,
+    one_round,
+    own_phases,
+    ramp_phases,
+    rate_phases,
+)
 from toolkit.ports import LoadEngine, LoadSession, Observer, Runtime, Service, Tick
 from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store, utc_now
@@ -140,15 +147,7 @@ class _Bench:
 
     def _calibrate(self, *, for_rates: bool) -> None:
         """Measure what the clients seen so far add by themselves, at the rates to come."""
-        rates = sorted(
-            {
-                round(part * capacity)
-                for workload in self._workloads
-                if (capacity := capacity_of(self._run, self._run.baseline, workload)) is not None
-                for part in self._run.load.rates
-                if for_rates
-            }
-        )
+        rates = _rates_to_come(self._run) if for_rates else ()
         clients = {
             phase.load.client
             for outcome in self._run.outcomes
@@ -166,6 +165,22 @@ class _Bench:
             if calibration is not None:
                 found.append(calibration)
         self._run = replace(self._run, calibrations=tuple(found))
+
+
+def _rates_to_come(run: Run) -> tuple[float, ...]:
+    """Give the open loops' rates, of those that lie within 10 % of each other only one."""
+    cases = dict.fromkeys((trial.stack, trial.workload) for trial in run.trials)
+    wanted: list[float] = []
+    for stack, workload in cases:
+        capacity = capacity_of(run, stack, workload)
+        if capacity is not None:
+            common = run.load.rates if stack == run.baseline else ()
+            wanted += [part * capacity for part in (*common, max(OWN_PARTS))]
+    chosen: list[float] = []
+    for rate in sorted(wanted):
+        if not chosen or rate > 1.1 * chosen[-1]:
+            chosen.append(rate)
+    return tuple(chosen)
 
 
 def _coarsest(run: Run) -> float:

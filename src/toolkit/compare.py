@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from statistics import median
 
 from toolkit.histogram import LatencyHistogram
@@ -112,7 +113,11 @@ class Row:
     @property
     def sound(self) -> bool:
         """Whether all was measured that was meant to be, and enough of each is valid."""
-        return bool(self.valid) and not self.failures and all(at.valid for at in self.at_rates)
+        if not self.valid or self.failures or not all(at.valid for at in self.at_rates):
+            return False
+        # whoever measures rates that should be carried looks for the objective, too
+        tried = any(at.part <= 1 for at in self.at_rates)
+        return self.under_objective is not None or not tried
 
     @property
     def cpu_per_request(self) -> float | None:
@@ -226,7 +231,8 @@ def _table(run: Run, workload: str) -> Table:
     ranking = rank(usable)
     # with too few rounds for any difference nobody knows whom a stack ties with
     needed = least_rounds(max(math.comb(len(usable), 2), 1))
-    enough = max(map(len, usable.values()), default=0) >= needed
+    pairs = combinations(usable.values(), 2)
+    enough = max((len(a.keys() & b.keys()) for a, b in pairs), default=needed) >= needed
     known = {stack for stack in usable if enough and len(usable[stack]) >= LEAST_PAIRS}
     ranked = [
         replace(rows[stack], rank=ranking.ranks[stack], shared=stack in ranking.shared)

@@ -12,7 +12,7 @@ RATE_STRETCH = 2
 """A window at a fixed rate lasts so many times that of a closed loop: percentiles need answers."""
 
 RAMP_GROWTH = 1.05
-"""Twice the users must serve this many times as much, or the throughput has stopped growing."""
+"""Twice the users must serve more than this many times as much, or it has stopped growing."""
 
 _CHECK_SECONDS = 0.6
 _OVERHEAD_SECONDS = 1.0
@@ -20,6 +20,7 @@ _OVERHEAD_SECONDS = 1.0
 
 _RAMP_SETTLE = 0.2
 _REST_SECONDS = 0.5
+_CALIBRATION_SECONDS = 20.0
 _USUAL_RAMP = 6
 _USUAL_LADDER = 2.5
 
@@ -70,7 +71,7 @@ def make_plan(
     stages = [
         (Stage.RAMP, 0 if load.users else 1),
         (Stage.CAPACITY, rounds),
-        (Stage.LATENCY, load.rate_rounds if load.rates else 0),
+        (Stage.LATENCY, load.rate_rounds if min(load.rates, default=2.0) <= 1 else 0),
         (Stage.OVERLOAD, load.rate_rounds if max(load.rates, default=0.0) > 1 else 0),
     ]
     trials = tuple(
@@ -87,7 +88,9 @@ def make_plan(
         seed=seed,
         baseline=baseline or ids[0],
         load=load,
-        estimate=len(ids) * _CHECK_SECONDS + sum(_seconds(trial.stage, load) for trial in trials),
+        estimate=len(ids) * _CHECK_SECONDS
+        + (_CALIBRATION_SECONDS if load.rates and load.rate_rounds else 0)
+        + sum(_seconds(trial.stage, load) for trial in trials),
         precision=precision,
         time_limit=time_limit,
     )

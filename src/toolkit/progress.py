@@ -141,5 +141,9 @@ def _result(outcome: Measurement) -> str:
         if knee is None:
             return "nothing served"
         return f"{format_rate(knee.throughput)} req/s with {counted(knee.full_users, 'user')}"
-    rates = [format_rate(phase.load.throughput) for phase in outcome.phases]
-    return f"{', '.join(rates)} req/s"
+    own = [result.phase.own for result in outcome.phases if result.phase.own is not None]
+    rates = [
+        format_rate(result.load.throughput) for result in outcome.phases if result.phase.own is None
+    ]
+    text = f"{', '.join(rates)} req/s"
+    return f"{text}, objective tried down to {own[-1]:.0%} of its capacity" if own else text

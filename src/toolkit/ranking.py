@@ -157,8 +157,10 @@ def _missing(
     if len(short) < len(common):
         return (
             f"{len(short)} of the {len(common)} pairs of stacks have too few rounds in common "
-            f"to be told apart: it takes {needed}"
+            f"to be ranked: among so many it takes {needed}"
         )
     most = max(map(len, common.values()))
     rounds = "1 common round" if most == 1 else f"{most or 'no'} common rounds"
-    return f"{stacks} stacks cannot be told apart with {rounds}: it takes {needed}"
+    return (
+        f"{stacks} stacks, all compared with all, cannot be ranked with {rounds}: it takes {needed}"
+    )

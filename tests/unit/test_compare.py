@@ -85,7 +85,7 @@ def test_six_rounds_suffice_for_intervals_and_not_for_the_ranks_of_three_stacks(
     six_rounds: Run, ten_rounds: Run
 ) -> None:
     assert missing_rounds(six_rounds) is None
-    assert "cannot be told apart" in (only_table(six_rounds).missing or "")
+    assert "cannot be ranked" in (only_table(six_rounds).missing or "")
     assert {row.rank for row in only_table(six_rounds).rows} == {None}
     assert all(row.ratio.low for row in only_table(six_rounds).rows if row.ratio is not None)
     assert only_table(ten_rounds).missing is None
@@ -575,6 +575,26 @@ def test_a_row_of_which_half_of_any_kind_is_invalid_is_not_sound(
 ) -> None:
     run = make_run(tuple(spoilt(item) if n in invalid else item for n, item in enumerate(trials)))
     assert row_of(run, "a/x").sound is sound
+
+
+def test_a_row_of_which_no_trial_tells_the_rate_within_the_objective_is_not_sound(
+    trials: list[Outcome], make_run: MakeRun
+) -> None:
+    """The rates that are the same for all are valid, those of its own are not."""
+
+    def spoilt_ladder(item: Outcome) -> Outcome:
+        assert isinstance(item, Measurement)
+        phases = tuple(
+            phase if phase.phase.own is None else replace(phase, findings=(INVALID,))
+            for phase in item.phases
+        )
+        return replace(item, phases=phases)
+
+    trials[3:5] = map(spoilt_ladder, trials[3:5])
+    row = row_of(make_run(tuple(trials)), "a/x")
+    assert all(at.valid for at in row.at_rates)
+    assert row.under_objective is None
+    assert not row.sound
 
 
 @pytest.mark.parametrize("kind", [(1, 2), (3, 4), (5, 6)])

@@ -30,6 +30,7 @@ def tried(
     offered: int = 1000,
     answered: int | None = None,
     late: int = 0,
+    wrong: int = 0,
     findings: tuple[Finding, ...] = (),
 ) -> PhaseResult:
     """Give a window at a rate of the stack's own, most answers in 1 ms, some in ``seconds``."""
@@ -43,7 +44,7 @@ def tried(
         load=LoadResult(
             duration=1.0,
             requests=answered,
-            errors={},
+            errors={"status 500": wrong} if wrong else {},
             latency=histogram.encode(),
             connections=0,
             silence=0.0,
@@ -87,6 +88,9 @@ def of_all(result: PhaseResult) -> PhaseResult:
         (tried(1, answered=949), False),
         (tried(1, late=50), True),
         (tried(1, late=51), False),
+        # of 1,000 answers 10 may be wrong
+        (tried(1, answered=990, wrong=10), True),
+        (tried(1, answered=989, wrong=11), False),
         # nothing was offered, so nothing is known
         (tried(1, offered=0), False),
     ],
@@ -95,6 +99,10 @@ def test_a_rate_is_kept_if_it_is_carried_and_99_percent_are_in_time(
     result: PhaseResult, kept: bool
 ) -> None:
     assert keeps(result, OBJECTIVE) is kept
+
+
+def test_of_two_trials_the_lower_rate_counts_for_one_between_was_not_tried() -> None:
+    assert rate_within([[tried(950)], [missed(950), tried(900)]], OBJECTIVE) == 900
 
 
 # one trial

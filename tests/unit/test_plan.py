@@ -114,6 +114,11 @@ def test_a_rate_up_to_the_capacity_is_no_overload(rates: tuple[float, ...]) -> N
     assert stages == {Stage.RAMP, Stage.CAPACITY, Stage.LATENCY}
 
 
+def test_rates_beyond_the_capacity_alone_are_nothing_but_overload() -> None:
+    stages = {trial.stage for trial in plan(load=LoadSettings(rates=(1.2, 1.5))).trials}
+    assert stages == {Stage.RAMP, Stage.CAPACITY, Stage.OVERLOAD}
+
+
 def test_overload_comes_after_all_else_because_a_server_may_not_survive_it() -> None:
     stages = [trial.stage for trial in plan().trials]
     assert stages.index(Stage.OVERLOAD) > max(n for n, s in enumerate(stages) if s is Stage.LATENCY)

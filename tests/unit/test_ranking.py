@@ -72,7 +72,10 @@ def test_with_three_rounds_nobody_gets_apart_and_the_ranking_says_so() -> None:
     ranking = rank(table(rounds=3, a=1, b=10, c=100))
     assert ranking.ranks == {"a": 1, "b": 1, "c": 1}
     assert ranking.order == ("c", "b", "a")
-    assert ranking.missing == "3 stacks cannot be told apart with 3 common rounds: it takes 7"
+    assert (
+        ranking.missing
+        == "3 stacks, all compared with all, cannot be ranked with 3 common rounds: it takes 7"
+    )
 
 
 def test_the_rounds_that_are_missing_are_enough() -> None:
@@ -97,7 +100,10 @@ def test_stacks_without_a_common_round_cannot_be_told_apart() -> None:
     ranking = rank({"a": {1: 1.0}, "b": {2: 100.0}})
     assert ranking.ranks == {"a": 1, "b": 1}
     assert ranking.adjusted == {("a", "b"): 1.0}
-    assert ranking.missing == "2 stacks cannot be told apart with no common rounds: it takes 6"
+    assert (
+        ranking.missing
+        == "2 stacks, all compared with all, cannot be ranked with no common rounds: it takes 6"
+    )
 
 
 def test_a_stack_that_failed_in_most_rounds_is_named_by_its_pairs_not_held_against_all() -> None:
@@ -106,7 +112,8 @@ def test_a_stack_that_failed_in_most_rounds_is_named_by_its_pairs_not_held_again
     ranking = rank(values)
     assert ranking.ranks["c"] < ranking.ranks["b"] < ranking.ranks["a"]
     assert ranking.missing == (
-        "3 of the 6 pairs of stacks have too few rounds in common to be told apart: it takes 8"
+        "3 of the 6 pairs of stacks have too few rounds in common to be ranked: "
+        "among so many it takes 8"
     )
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 import toolkit.load.null
 import toolkit.runtime.confine
@@ -68,13 +69,13 @@ def calibrate(
         client=client,
         throughput=full.throughput,
         cpu_per_request=full.use.cpu / full.throughput if full.requests else 0.0,
-        delays=tuple((rate, _least(looks)) for rate, looks in seen.items() if looks),
+        delays=tuple((rate, _median(looks)) for rate, looks in seen.items() if looks),
     )
 
 
-def _least(looks: Sequence[tuple[float, ...]]) -> tuple[float, float, float]:
-    """Give the least of each percentile: a neighbour on the machine can only add to it."""
-    p50, p99, p999 = (min(values) for values in zip(*looks, strict=True))
+def _median(looks: Sequence[tuple[float, ...]]) -> tuple[float, float, float]:
+    """Give the median of each percentile, so that one disturbed look does no harm."""
+    p50, p99, p999 = (median(values) for values in zip(*looks, strict=True))
     return p50, p99, p999
 
 

@@ -12,6 +12,7 @@ from toolkit.compare import Table as Comparison
 from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
+from toolkit.plan import OWN_PARTS
 from toolkit.report.circumstances import circumstances
 from toolkit.report.columns import (
     Column,
@@ -26,10 +27,7 @@ from toolkit.stats import LEAST_PAIRS
 from toolkit.units import counted, format_duration, format_latency, format_rate
 from toolkit.validity import find_disparities
 
-_LATENCY_TITLE = (
-    "Latency at the same rate for all, from the intended start: p50 / p99 / p99.9 ms (>: the rate "
-    "was not carried). Beyond 100 %: what was served, and seconds until nobody waited any more"
-)
+_LATENCY_TITLE = "Latency at the same rate for all: p50 / p99 / p99.9 ms"
 
 
 def show(run: Run, console: Console, *, wanted: float | None = None) -> None:
@@ -131,7 +129,8 @@ def _legend(run: Run, wanted: float | None) -> Padding:
                 f"Ratio: requests/s to those of {run.baseline}, taken within each of {run.rounds} "
                 "rounds, then combined (Hodges-Lehmann), with its exact 95 % interval. "
                 "~ marks a tie: the interval holds 1. Stacks that share a rank (=) cannot be told "
-                "apart from the first of them with 95 % for the whole table. The interval of the "
+                "apart from the first of them with 95 % for the whole table; within a rank the "
+                "order is that of the ratios. The interval of the "
                 "req/s is that of these rounds' median: it holds the machine's drift, the ratio's "
                 "does not."
             )
@@ -142,9 +141,11 @@ def _legend(run: Run, wanted: float | None) -> Padding:
                 (missing[0].upper() + missing[1:] + ". ", "yellow"), "So no ranks either."
             )
         )
-    if not run.load.rates or not run.load.rate_rounds:
+    if run.load.rates and run.load.rate_rounds:
+        lines.append(Text(_latency_legend(run)))
+    else:
         lines.append(
-            Text("No latencies: they take rounds at fixed rates (--rate-rounds); there were none.")
+            Text("No latencies: they take rounds at fixed rates (--rates, --rate-rounds).")
         )
     if wanted is not None:
         lines.append(
@@ -156,6 +157,26 @@ def _legend(run: Run, wanted: float | None) -> Padding:
     lines.extend(_client_cost(run))
     lines.extend(Text(text, style="yellow") for text in find_disparities(run.stacks))
     return Padding(_bullets(lines), (1, 0, 0, 0))
+
+
+def _latency_legend(run: Run) -> str:
+    parts = sorted(run.load.rates)
+    text = (
+        f"Rates are parts of the capacity of {run.baseline}; latencies count from the time at "
+        "which a request was meant to start. > marks a rate that the stack did not carry"
+    )
+    if parts[-1] > 1:
+        text += (
+            ". Beyond 100 %: what was served, and how long it took at half the baseline's capacity "
+            "until no request had to wait for a connection any more"
+        )
+    if parts[0] <= 1:
+        steps = ", ".join(f"{part:.0%}" for part in OWN_PARTS)
+        text += (
+            f". p99<{run.load.objective * 1e3:g}ms at: the first of {steps} of the stack's own "
+            "capacity, downwards, that it carried with its p99 within that"
+        )
+    return f"{text}."
 
 
 def _client_cost(run: Run) -> Iterator[Text]:
@@ -171,8 +192,8 @@ def _client_cost(run: Run) -> Iterator[Text]:
                 f"{format_rate(rate)}/s {format_latency(p50)} / {format_latency(p99)}"
                 for rate, (p50, p99, _) in item.delays
             )
-            text += f"; p50 / p99 ms at {rates}"
-        yield Text(f"{text}. That much of what is reported is not the server's.")
+            text += f"; p50 / p99 ms at {rates}: that much of what is reported is not the server's"
+        yield Text(f"{text}.")
 
 
 def _circumstances(run: Run) -> RenderableType:

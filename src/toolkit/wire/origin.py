@@ -129,10 +129,7 @@ class Tls:
                 self._tls.do_handshake()
                 self._agreed = True
             if self._waiting:
-                # one record at a time, whatever there is to write
-                rest = memoryview(self._waiting)
-                while rest:
-                    rest = rest[self._tls.write(rest) :]
+                self._tls.write(self._waiting)
                 self._waiting = b""
         except ssl.SSLWantReadError:
             pass
