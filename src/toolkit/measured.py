@@ -212,7 +212,8 @@ class LoadResult:
         connections: Connections opened in the window in place of earlier ones of the same user,
             None where the client cannot tell.
         fairness: Jain's index of the answers per connection, 1 being even; None if not known.
-        silence: Longest time in seconds without any answer while a request was under way.
+        silence: Longest time in seconds in which a load process had requests under way and no
+            answer.
         slices: Verified answers/s in equal parts of the window, in order.
         offered: Open loop: requests that were meant to be sent in the window ...
         late: ... and those of them for which no connection was free at their time.

@@ -145,9 +145,9 @@ def test_cpu_is_that_of_the_busiest_process_and_lag_that_of_the_latest(load: Fun
     assert result.use.memory == 200
 
 
-def test_a_server_is_silent_only_while_no_process_gets_an_answer(load: Functions) -> None:
-    """No silence of all can be longer than the shortest of their longest."""
-    assert merged(load, part(silence=1.5), part(silence=0.2)).silence == 0.2
+def test_the_longest_silence_of_any_process_counts(load: Functions) -> None:
+    """One whose connections all hang must not be hidden by another that goes on."""
+    assert merged(load, part(silence=1.5), part(silence=0.2)).silence == 1.5
 
 
 def test_fairness_is_that_of_the_connections_of_all_processes(load: Functions) -> None:

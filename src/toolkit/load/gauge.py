@@ -249,7 +249,7 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         ),
         "connections": _sum(part["connections"] for part in parts),
         "fairness": fairness([count for part in parts for count in part["answers"]]),
-        "silence": min(part["silence"] for part in parts),
+        "silence": max(part["silence"] for part in parts),
         "slices": [sum(values) for values in zip(*(p["slices"] for p in parts), strict=False)],
         "offered": _sum(part["offered"] for part in parts),
         "late": _sum(part["late"] for part in parts),

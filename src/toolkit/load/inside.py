@@ -175,13 +175,8 @@ class Conductor:
 
     def _run(self, phase: Phase, crew: Crew) -> None:
         crew.begin(phase)
-        began, before = time.monotonic(), sum(crew.progress()[:2])
-        self._ticking(crew, "settling", phase.settle)
-        while (
-            sum(crew.progress()[:2]) - before < phase.least
-            and time.monotonic() - began < phase.settle + _SETTLE_LIMIT
-        ):
-            self._ticking(crew, "settling", _POLL)
+        needed = sum(crew.progress()[:2]) + phase.least
+        self._ticking(crew, "settling", phase.settle, needed=needed)
         crew.open()
         self.tell("opened")
         self._ticking(crew, "measuring", phase.duration)
@@ -190,12 +185,22 @@ class Conductor:
         self._hear(_GO_ON_LIMIT)
         self.tell("result", **merge(crew.results()))
 
-    def _ticking(self, crew: Crew, phase: str, seconds: float) -> None:
-        """Let the load run for a time and say several times a second how it goes."""
+    def _ticking(self, crew: Crew, phase: str, seconds: float, *, needed: int = 0) -> None:
+        """Let the load run for a time and say several times a second how it goes.
+
+        Args:
+            crew: Who makes the load.
+            phase: What to call it.
+            seconds: How long ...
+            needed: ... and until so many answers have come in all, but not for ever.
+        """
         end = time.monotonic() + seconds
         before, at = crew.progress()[0], time.monotonic()
-        while (left := end - time.monotonic()) > 0:
-            gevent.sleep(min(_TICK, left))
+        answered = failed = 0
+        while (now := time.monotonic()) < end or (
+            answered + failed < needed and now < end + _SETTLE_LIMIT
+        ):
+            gevent.sleep(min(_TICK, end - now) if now < end else _POLL)
             answered, failed, latency = crew.progress()
             now = time.monotonic()
             if now - at >= _TICK / 2:
