@@ -326,7 +326,8 @@ def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> At
     latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
     offered = sum(phase.load.offered or 0 for phase in shown)
     failed = sum(phase.load.failed for phase in shown)
-    answered = sum(phase.load.requests for phase in shown)
+    kept = sum(phase.load.kept or 0 for phase in shown)
+    meant = latency.count + failed
     late = sum(phase.load.late or 0 for phase in shown)
     recoveries = [phase.load.recovery for phase in shown]
     known = [seconds for seconds in recoveries if seconds is not None]
@@ -335,10 +336,10 @@ def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> At
         rate=median(phase.phase.rate or 0.0 for phase in shown),
         goodput=median(phase.load.throughput for phase in shown),
         latencies=latency.percentiles(*PERCENTILES) if latency.count else None,
-        within=latency.at_most(objective) * latency.count / offered if offered else 0.0,
-        error_rate=failed / offered if offered else 0.0,
+        within=latency.at_most(objective) * latency.count / meant if meant else 0.0,
+        error_rate=failed / meant if meant else 0.0,
         late=late / offered if offered else 0.0,
-        carried=kept_up(offered, answered, late),
+        carried=kept_up(offered, kept, late),
         recovery=median(known) if known and len(known) == len(recoveries) else None,
         valid=len(valid) if 2 * len(valid) > len(phases) else 0,
         rounds=len(phases),

@@ -191,9 +191,9 @@ CARRIED = 0.95
 """A rate is carried if this part of what was offered was answered rightly in time."""
 
 
-def kept_up(offered: int, answered: int, late: int) -> bool:
+def kept_up(offered: int, kept: int, late: int) -> bool:
     """Tell whether a rate was carried, from the counts that ``LoadResult`` explains."""
-    return answered >= CARRIED * offered and late <= (1 - CARRIED) * offered
+    return kept >= CARRIED * offered and late <= (1 - CARRIED) * offered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,16 +207,18 @@ class LoadResult:
             that were still not answered when waiting for them ended count as errors, too.
         latency: Latencies of the verified answers, see ``histogram.encode``. Closed loop: of those
             that came in the window, from the sending. Open loop: of those that were meant to be
-            sent in the window, from the intended start.
-        service: Open loop: the same from the actual sending.
+            sent in the window, from the intended start; where a task sends several requests, the
+            later ones follow their answers and count from the sending.
+        service: Open loop: the same from the actual sending, of the first of each task.
         connections: Connections opened in the window in place of earlier ones of the same user,
             None where the client cannot tell.
         fairness: Jain's index of the answers per connection, 1 being even; None if not known.
         silence: Longest time in seconds in which a load process had requests under way and no
             answer.
         slices: Verified answers/s in equal parts of the window, in order.
-        offered: Open loop: requests that were meant to be sent in the window ...
+        offered: Open loop: tasks that were meant to start in the window ...
         late: ... and those of them for which no connection was free at their time.
+        kept: Open loop: verified answers to the first request of a task that came in the window.
         recovery: After overload: seconds until nobody had to wait for a connection any more, None
             where that was not waited for or not reached.
         client: Locust user classes that made the load.
@@ -236,6 +238,7 @@ class LoadResult:
     slices: tuple[float, ...]
     offered: int | None = None
     late: int | None = None
+    kept: int | None = None
     recovery: float | None = None
     client: str
     use: ClientUse
@@ -255,7 +258,7 @@ class LoadResult:
     @property
     def carried(self) -> bool:
         """Open loop: whether the server kept up with the rate."""
-        return kept_up(self.offered or 0, self.requests, self.late or 0)
+        return kept_up(self.offered or 0, self.kept or 0, self.late or 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

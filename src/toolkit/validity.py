@@ -226,7 +226,7 @@ def _overloaded(e: Evidence) -> Finding | None:
         return None
     return _warned(
         "overloaded",
-        f"{load.requests} of {load.offered} requests were answered in time, {load.late} found all "
+        f"{load.kept} of {load.offered} requests were answered in time, {load.late} found all "
         "connections busy: the stack cannot carry this rate, its latency is that of a growing "
         "queue",
     )

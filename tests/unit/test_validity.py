@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -493,6 +494,12 @@ def test_every_rule_is_planted() -> None:
 def test_every_rule_is_planted_with_a_fault() -> None:
     found = {case.rule for case in CASES if case.warned or case.invalid is not None}
     assert found == set(validity._RULES)
+
+
+def test_every_rule_stands_in_the_documentation() -> None:
+    method = (Path(__file__).parents[2] / "docs" / "method.md").read_text()
+    names = {name for _, _, expected in STEPS for name in expected}
+    assert {name for name in names if f"`{name}`" not in method} == set()
 
 
 INDEPENDENT = [

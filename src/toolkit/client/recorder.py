@@ -41,7 +41,15 @@ class Series:
 
 
 class Window(dict[Key, Series]):
-    """What belongs to one stretch of time, by method and name."""
+    """What belongs to one stretch of time, by method and name.
+
+    Attributes:
+        ended: Open loop: how many of the intended starts in it have their first answer, or error.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = 0
 
     def __missing__(self, key: Key) -> Series:
         series = self[key] = Series()
@@ -55,13 +63,14 @@ class Recorder:
         window: Takes what comes now.
         answered: Verified answers so far ...
         failed: ... and failed or wrong ones.
+        kept: Open loop: verified answers to the first request of an intended start, so far.
         begun: Requests begun so far.
         listened: Whether somebody besides Locust wants every request.
     """
 
     def __init__(self) -> None:
         self.window = Window()
-        self.answered = self.failed = self.begun = 0
+        self.answered = self.failed = self.begun = self.kept = 0
         self.listened = False
         self.firing = False
         self._others: list[Window] = []

@@ -411,6 +411,9 @@ def _count(
     service = channel.ended - channel.begun
     seconds = service if due is None else channel.ended - due
     series = (recorder.window if window is None else window)[request.key]
+    if due is not None and window is not None:
+        window.ended += 1
+        recorder.kept += answer.error is None
     if answer.error is None:
         recorder.answered += 1
         series.fresh[int(seconds * 1e6)] += 1

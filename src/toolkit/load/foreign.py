@@ -52,6 +52,9 @@ class ForeignUsers:
         turn = turn_of_this_greenlet()
         due, window = turn.take()
         window = self._recorder.window if window is None else window
+        if due is not None:
+            window.ended += 1
+            self._recorder.kept += exception is None
         if exception is not None:
             self._recorder.failed += 1
             window[request_type, name].errors[_describe(exception)] += 1

@@ -77,6 +77,7 @@ class Gauge:
         self._recovery = None
         self._marks = {
             "answered": self._recorder.answered,
+            "kept": self._recorder.kept,
             "opened": self._opened(),
             "users": self._answers_by_user(),
             "usage": resource.getrusage(resource.RUSAGE_SELF),
@@ -106,6 +107,7 @@ class Gauge:
             "slices": self._slices_of(duration),
             "offered": self._pace.offered if opened_loop else None,
             "late": self._pace.late if opened_loop else None,
+            "kept": self._recorder.kept - marks["kept"] if opened_loop else None,
             "client": ", ".join(sorted({client_of(user) for user in classes})),
             "cpu_user": (usage.ru_utime - marks["usage"].ru_utime) / duration,
             "cpu_system": (usage.ru_stime - marks["usage"].ru_stime) / duration,
@@ -142,7 +144,7 @@ class Gauge:
         errors: Counter[str] = Counter()
         latency, service = LatencyHistogram(), LatencyHistogram()
         for series in self._window.values():
-            # what came after a long silence may not have been handed over, see ``_missing``
+            # the flush above may have left what came since it began
             errors += series.errors + series.new_errors
             for counts in (series.total, series.fresh):
                 for microseconds, count in counts.items():
@@ -175,15 +177,8 @@ class Gauge:
         return None
 
     def _missing(self) -> int:
-        """Say how many requests meant for the window have not ended."""
-        ended = sum(
-            sum(series.fresh.values())
-            + series.total.total()
-            + series.new_errors.total()
-            + series.errors.total()
-            for series in self._window.values()
-        )
-        return int(self._result["offered"]) - ended
+        """Say how many intended starts of the window have neither an answer nor an error."""
+        return int(self._result["offered"]) - self._window.ended
 
     def _beat(self) -> None:
         """Feel the pulse: how late a sleeper wakes, and how long no answer has come."""
@@ -253,6 +248,7 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         "slices": [sum(values) for values in zip(*(p["slices"] for p in parts), strict=False)],
         "offered": _sum(part["offered"] for part in parts),
         "late": _sum(part["late"] for part in parts),
+        "kept": _sum(part["kept"] for part in parts),
         "recovery": None if None in recoveries else max(recoveries),
         "client": parts[0]["client"],
         "use": {
