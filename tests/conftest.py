@@ -216,6 +216,7 @@ def make_at_rates(make_measurement: MakeMeasurement, spread: Spread) -> MakeMeas
                 "recovery": recovery if overload else None,
                 **changes,
             }
+            values.setdefault("kept", values["requests"])
             load = make_measurement(rate=rate, **values).phases[0]
             phase = Phase(users=256, duration=2.0, settle=0.2, rate=rate, seed=round)
             phase = replace(phase, part=part, own=own_part)

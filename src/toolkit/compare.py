@@ -34,7 +34,6 @@ class AtRate:
         rate: Requests/s offered.
         goodput: Median of verified answers/s.
         latencies: p50, p99, p99.9 in seconds from the intended start; None without answers.
-        within: Part of all requests that were answered rightly within the objective.
         error_rate: Failed, wrong or missing answers as a part of all.
         late: Part of the requests for which no connection was free at their time.
         carried: Whether the stack kept up with the rate.
@@ -46,7 +45,6 @@ class AtRate:
     rate: float
     goodput: float
     latencies: tuple[float, ...] | None
-    within: float
     error_rate: float
     late: float
     carried: bool
@@ -258,7 +256,7 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     # without a single valid trial its numbers are still shown, but never ranked or compared
     shown = list(usable.values()) or [item.phases[0] for item in case.capacity]
     measured = [*case.capacity, *case.latency]
-    at_rates = _at_rates(run, case.latency)
+    at_rates = _at_rates(case.latency)
     row = Row(
         stack=stack,
         at_rates=at_rates,
@@ -309,18 +307,16 @@ def _reconnects(phases: Sequence[PhaseResult], answers: int) -> float | None:
     return sum(known) / answers if answers and len(known) == len(opened) else None
 
 
-def _at_rates(run: Run, measured: Sequence[Measurement]) -> tuple[AtRate, ...]:
+def _at_rates(measured: Sequence[Measurement]) -> tuple[AtRate, ...]:
     by_part: dict[float, list[PhaseResult]] = {}
     for item in measured:
         for phase in item.phases:
             if phase.phase.part is not None:
                 by_part.setdefault(phase.phase.part, []).append(phase)
-    return tuple(
-        _at_rate(part, phases, run.load.objective) for part, phases in sorted(by_part.items())
-    )
+    return tuple(_at_rate(part, phases) for part, phases in sorted(by_part.items()))
 
 
-def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> AtRate:
+def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
     valid = [phase for phase in phases if phase.valid]
     shown = valid if 2 * len(valid) > len(phases) else list(phases)
     latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
@@ -336,7 +332,6 @@ def _at_rate(part: float, phases: Sequence[PhaseResult], objective: float) -> At
         rate=median(phase.phase.rate or 0.0 for phase in shown),
         goodput=median(phase.load.throughput for phase in shown),
         latencies=latency.percentiles(*PERCENTILES) if latency.count else None,
-        within=latency.at_most(objective) * latency.count / meant if meant else 0.0,
         error_rate=failed / meant if meant else 0.0,
         late=late / offered if offered else 0.0,
         carried=kept_up(offered, kept, late),

@@ -39,18 +39,6 @@ class LatencyHistogram:
         """Mean in seconds, 0 if nothing was recorded."""
         return float(self._counts.get_mean_value()) / 1e6 if self.count else 0.0
 
-    def at_most(self, seconds: float) -> float:
-        """Part of the latencies that are no longer than this, 0 to 1; 0 if nothing was recorded."""
-        if not self.count:
-            return 0.0
-        limit = self._counts.get_highest_equivalent_value(round(seconds * 1e6))
-        within = sum(
-            item.count_at_value_iterated_to
-            for item in self._counts.get_recorded_iterator()
-            if item.value_iterated_to <= limit
-        )
-        return float(within) / self.count
-
     def percentiles(self, *ranks: float) -> tuple[float, ...]:
         """Give the latencies in seconds at these ranks (0 to 100).
 

@@ -211,6 +211,7 @@ class FakeLoad:
             client=self.client,
             offered=offered,
             late=offered - round(rate * 2),
+            kept=round(rate * 2),
         )
 
 

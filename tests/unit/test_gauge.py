@@ -54,6 +54,7 @@ def part(**changes: object) -> Part:
         "slices": [1.0, 2.0],
         "offered": None,
         "late": None,
+        "kept": None,
         "recovery": None,
         "client": "SocketUser",
         "cpu_user": 0.3,

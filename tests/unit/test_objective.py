@@ -51,6 +51,7 @@ def tried(
             slices=(),
             offered=offered,
             late=late,
+            kept=answered,
             client="SocketUser",
             use=ClientUse(cpu_user=0.1, cpu_system=0.1, lag=0.0, memory=1),
             seen=0,

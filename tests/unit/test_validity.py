@@ -92,6 +92,7 @@ OPEN = replace(
         slices=(500.0,) * 12,
         offered=1000,
         late=0,
+        kept=1000,
     ),
     server=replace(CLOSED.server, cpu_user=0.3, cpu_system=0.15),
     host=replace(CLOSED.host, server_idle=0.5),
@@ -218,15 +219,15 @@ CASES = [
         "schedule",
         base=OPEN,
         # 1,000 are meant: 5 % of them and four standard deviations make 176
-        fine={"load.offered": 1176, "load.requests": 1176},
-        invalid={"load.offered": 1177, "load.requests": 1177},
+        fine={"load.offered": 1176, "load.requests": 1176, "load.kept": 1176},
+        invalid={"load.offered": 1177, "load.requests": 1177, "load.kept": 1177},
     ),
     Case(
         validity._schedule,
         "schedule",
         base=OPEN,
-        fine={"load.offered": 824, "load.requests": 824},
-        invalid={"load.offered": 823, "load.requests": 823},
+        fine={"load.offered": 824, "load.requests": 824, "load.kept": 824},
+        invalid={"load.offered": 823, "load.requests": 823, "load.kept": 823},
     ),
     Case(
         validity._schedule,
@@ -274,8 +275,8 @@ CASES = [
         validity._overloaded,
         "overloaded",
         base=OPEN,
-        fine={"load.requests": 950},
-        warned=({"load.requests": 949}, {"load.requests": 100}),
+        fine={"load.requests": 950, "load.kept": 950},
+        warned=({"load.requests": 949, "load.kept": 949}, {"load.requests": 100, "load.kept": 100}),
     ),
     Case(
         validity._overloaded,
@@ -599,12 +600,14 @@ def test_a_client_that_starts_late_is_told_how_much_of_the_p99_is_its_own() -> N
 
 def test_a_client_that_starts_late_where_nothing_is_answered_spoils_no_latency() -> None:
     empty = LatencyHistogram().encode()
-    nothing = {"load.requests": 0, "load.latency": empty, "load.use.lag": 1.0}
+    nothing = {"load.requests": 0, "load.kept": 0, "load.latency": empty, "load.use.lag": 1.0}
     assert judged(planted(OPEN, nothing)) == {"no-answers": INVALID, "overloaded": WARNED}
 
 
 def test_a_rate_that_was_not_carried_says_what_was_missing_and_what_had_to_wait() -> None:
-    (finding,) = find_faults(planted(OPEN, {"load.requests": 940, "load.late": 60}))
+    (finding,) = find_faults(
+        planted(OPEN, {"load.requests": 940, "load.kept": 940, "load.late": 60})
+    )
     assert "940 of 1000 requests were answered in time, 60 found all connections" in finding.message
 
 
@@ -664,12 +667,12 @@ def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: C
         {"phase.users": 1},
         {"load.slices": sloped(9000)},
         # what may be too much need not be carried
-        {**OVERLOAD, "load.requests": 500, "load.late": 500},
-        {**OWN, "load.requests": 500, "load.late": 500},
+        {**OVERLOAD, "load.requests": 500, "load.kept": 500, "load.late": 500},
+        {**OWN, "load.requests": 500, "load.kept": 500, "load.late": 500},
         # of overload no latency is reported that a late start could spoil
         {**OVERLOAD, "load.use.lag": 1.0},
         # few arrivals vary more than 5 %
-        {"phase.rate": 10.0, "load.offered": 35, "load.requests": 35},
+        {"phase.rate": 10.0, "load.offered": 35, "load.requests": 35, "load.kept": 35},
     ],
 )
 def test_an_open_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Changes) -> None:
