@@ -63,6 +63,38 @@ KINDS = {
     """,
 }
 
+THRICE = {
+    "scenario": """
+        from locust import task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from locust import task
+        from toolkit.client import SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    self.client.get("/thing")
+    """,
+    "FastHttpUser": """
+        from locust import FastHttpUser, task
+
+        class Reader(FastHttpUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    self.client.get("/thing")
+    """,
+}
+
 
 class Watch:
     def __init__(self) -> None:
@@ -135,6 +167,20 @@ def test_users_of_every_kind_are_counted_and_keep_to_the_loop(load: Load, kind: 
     assert (closed.offered, closed.late, closed.service) == (None, None, None)
     assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
     assert LatencyHistogram.decode(opened.latency).count == opened.offered
+    assert opened.kept == pytest.approx(opened.offered, abs=OPEN.users)
+    assert opened.carried
+
+
+@pytest.mark.parametrize("kind", THRICE)
+def test_a_rate_is_one_of_tasks_however_many_requests_each_sends(load: Load, kind: str) -> None:
+    """Three times the answers must not hide that tasks are missing, nor make up for them."""
+    (opened,), answered = load(THRICE[kind], [OPEN])
+    assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
+    assert opened.kept == pytest.approx(opened.offered, abs=OPEN.users)
+    assert opened.requests == pytest.approx(3 * opened.kept, abs=3 * OPEN.users)
+    assert LatencyHistogram.decode(opened.service or "").count == opened.offered
+    assert opened.errors == {}
+    assert opened.seen == opened.locust_seen == answered
 
 
 def test_several_load_processes_count_as_one(load: Load) -> None:
