@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from statistics import median
 
-from toolkit.compare import tables
+from toolkit.compare import tables, usable_rates
 from toolkit.contract import Exchange
 from toolkit.errors import EnvironmentFault, StackError, ToolkitError
 from toolkit.knee import find_knee, has_stopped_growing
@@ -39,6 +39,9 @@ from toolkit.validity import Evidence, find_faults
 from toolkit.verify import require_contract
 
 _USERS_IF_UNKNOWN = 32
+_QUICK = 0.05
+"""Seconds that a reading may take to be made between the ends of a window, too; an engine's own
+answer takes up to one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,7 @@ class _Bench:
         world.store.save(self._run)
         facts, self._broken = _prepare(plan.stacks, world)
         self._run = replace(self._run, stacks=tuple(facts))
+        self._began = time.monotonic()
         at_rates = [t for t in plan.trials if t.stage in (Stage.LATENCY, Stage.OVERLOAD)]
         for trial in plan.trials[: len(plan.trials) - len(at_rates)]:
             self._do(trial)
@@ -134,7 +138,7 @@ class _Bench:
                 return
             number = self._run.rounds + 1
             trials = one_round(
-                [*self._stacks],
+                [stack for stack in self._stacks if stack not in self._broken],
                 [*self._workloads],
                 number=number,
                 stage=Stage.CAPACITY,
@@ -188,14 +192,14 @@ def _coarsest(run: Run) -> float:
     measured = {item.trial.stack for item in run.outcomes if isinstance(item, Measurement)}
     if run.rounds < LEAST_PAIRS and len(measured) > 1:
         return float("inf")  # though what was invalid so far may have no ratio yet
-    ratios = [
-        row.ratio
-        for table in tables(run)
-        for row in table.rows
-        if row.ratio is not None and row.valid
-    ]
-    widths = [ratio.precision for ratio in ratios]
-    return max((float("inf") if width is None else width for width in widths), default=0.0)
+    widths = []
+    for table in tables(run):
+        for row in table.rows:
+            if row.stack == table.baseline or row.throughput is None:
+                continue
+            width = row.ratio.precision if row.ratio is not None and row.valid else None
+            widths.append(float("inf") if width is None else width)
+    return max(widths, default=0.0)
 
 
 def _prepare(
@@ -304,8 +308,12 @@ def users_of(run: Run, stack: str, workload: str) -> int:
 
 
 def capacity_of(run: Run, stack: str, workload: str) -> float | None:
-    """Give the median capacity of a case so far, requests/s; None without any."""
-    rates = [
+    """Give the median capacity of a case so far, requests/s; None without any.
+
+    As the report does it: of the valid rounds, and of all where those are too few to be used.
+    """
+    usable = [*usable_rates(run, stack, workload).values()]
+    all_rates = [
         phase.load.throughput
         for outcome in run.outcomes
         if isinstance(outcome, Measurement)
@@ -314,6 +322,7 @@ def capacity_of(run: Run, stack: str, workload: str) -> float | None:
         for phase in outcome.phases
         if phase.load.requests
     ]
+    rates = usable or all_rates
     return median(rates) if rates else None
 
 
@@ -338,7 +347,7 @@ def _run_phases(
             client_cpus=len(where.client_cpus),
             server_cpu=server.cpu,
             # the tool itself works beside the generator
-            client_cpu=load.use.cpu * max(len(where.client_cpus), 1) + watch.own_cpu(),
+            client_cpu=load.use.cpu_of_all + watch.own_cpu(),
             shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
         )
         delay = None
@@ -376,6 +385,7 @@ class _Watch:
     usages: list[Usage] = field(default_factory=list)
     host: list[HostReading] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
+    took: float = 0.0
 
     def window_opened(self) -> None:
         self._sample()
@@ -391,12 +401,14 @@ class _Watch:
         ended = self.service.death()
         if ended is not None:
             raise StackError(f"the server died under load: {ended}", log=self.service.log_tail())
-        if self.usages:
+        if self.usages and self.took < _QUICK:
             self._sample()
         self.show(tick)
 
     def _sample(self) -> None:
         """Read both; the readings lie a few milliseconds off the ends, under the same load."""
+        began = time.monotonic()
         self.usages.append(self.service.usage())
         self.host.append(self.read_host())
         self.own.append(time.process_time())
+        self.took = time.monotonic() - began

@@ -33,9 +33,10 @@ class AtRate:
         part: Of the baseline's capacity.
         rate: Requests/s offered.
         goodput: Median of verified answers/s.
-        latencies: p50, p99, p99.9 in seconds from the intended start; None without answers.
-        error_rate: Failed, wrong or missing answers as a part of all.
-        late: Part of the requests for which no connection was free at their time.
+        latencies: p50, p99, p99.9 in seconds from the intended start; None without answers, or
+            for a percentile that there are too few of.
+        error_rate: Failed or wrong answers as a part of all that were meant for the windows ...
+        unanswered: ... and those that were not answered even some time after.
         carried: Whether the stack kept up with the rate.
         recovery: Median seconds to normal after overload; None where a round did not get there.
         valid: How many rounds may be used, of ``rounds``.
@@ -44,9 +45,9 @@ class AtRate:
     part: float
     rate: float
     goodput: float
-    latencies: tuple[float, ...] | None
+    latencies: tuple[float | None, ...] | None
     error_rate: float
-    late: float
+    unanswered: float
     carried: bool
     recovery: float | None
     valid: int
@@ -323,7 +324,8 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
     offered = sum(phase.load.offered or 0 for phase in shown)
     failed = sum(phase.load.failed for phase in shown)
     kept = sum(phase.load.kept or 0 for phase in shown)
-    meant = latency.count + failed
+    unanswered = sum(phase.load.unanswered for phase in shown)
+    meant = latency.count + failed + unanswered
     late = sum(phase.load.late or 0 for phase in shown)
     recoveries = [phase.load.recovery for phase in shown]
     known = [seconds for seconds in recoveries if seconds is not None]
@@ -331,13 +333,23 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
         part=part,
         rate=median(phase.phase.rate or 0.0 for phase in shown),
         goodput=median(phase.load.throughput for phase in shown),
-        latencies=latency.percentiles(*PERCENTILES) if latency.count else None,
+        latencies=_percentiles(latency),
         error_rate=failed / meant if meant else 0.0,
-        late=late / offered if offered else 0.0,
+        unanswered=unanswered / meant if meant else 0.0,
         carried=kept_up(offered, kept, late),
         recovery=median(known) if known and len(known) == len(recoveries) else None,
         valid=len(valid) if 2 * len(valid) > len(phases) else 0,
         rounds=len(phases),
+    )
+
+
+def _percentiles(latency: LatencyHistogram) -> tuple[float | None, ...] | None:
+    """Give those that stand on an answer beyond them at least: of 100 the p99.9 is the longest."""
+    if not latency.count:
+        return None
+    found = zip(PERCENTILES, latency.percentiles(*PERCENTILES), strict=True)
+    return tuple(
+        seconds if latency.count * (100 - rank) >= 100 else None for rank, seconds in found
     )
 
 

@@ -171,20 +171,35 @@ class ClientUse:
     Attributes:
         cpu_user: CPU seconds per second in user mode of its busiest process, 1.0 being a core ...
         cpu_system: ... and in the kernel.
+        total: CPU seconds per second of all its processes that make load, None: there is one.
+        processes: How many those are.
         lag: 99th percentile of the seconds by which the generator was late where it could have
             been on time: for the intended starts in an open loop, for a clock of 10 ms otherwise.
         memory: Bytes (resident) of all its processes.
+        switches: Context switches per second of all.
+        threads: Of all.
+        open_files: Of the process that has the most.
     """
 
     cpu_user: float
     cpu_system: float
+    total: float | None = None
+    processes: int = 1
     lag: float
     memory: int
+    switches: float | None = None
+    threads: int | None = None
+    open_files: int | None = None
 
     @property
     def cpu(self) -> float:
-        """CPU seconds per second, user and system."""
+        """CPU seconds per second of the busiest process, user and system."""
         return self.cpu_user + self.cpu_system
+
+    @property
+    def cpu_of_all(self) -> float:
+        """CPU seconds per second of all processes."""
+        return self.cpu if self.total is None else self.total
 
 
 CARRIED = 0.95
@@ -192,8 +207,13 @@ CARRIED = 0.95
 
 
 def kept_up(offered: int, kept: int, late: int) -> bool:
-    """Tell whether a rate was carried, from the counts that ``LoadResult`` explains."""
-    return kept >= CARRIED * offered and late <= (1 - CARRIED) * offered
+    """Tell whether a rate was carried, from the counts that ``LoadResult`` explains.
+
+    As many may be under way at the end as there were at the beginning, but for chance: two standard
+    deviations of a Poisson count, which matter where little is offered.
+    """
+    slack = (1 - CARRIED) * offered
+    return offered - kept <= max(slack, 2 * offered**0.5) and 0 < kept and late <= slack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +223,9 @@ class LoadResult:
     Attributes:
         duration: Length of the window, seconds.
         requests: Verified answers that came in the window.
-        errors: Failed or wrong answers, by message, that came in the window; requests meant for it
-            that were still not answered when waiting for them ended count as errors, too.
+        errors: Failed or wrong answers, by message, that came in the window, and tasks that raised.
+        unanswered: Closed loop: requests under way at the end of the load that failed or never
+            ended. Open loop: those meant for the window without an answer seconds after it.
         latency: Latencies of the verified answers, see ``histogram.encode``. Closed loop: of those
             that came in the window, from the sending. Open loop: of those that were meant to be
             sent in the window, from the intended start; where a task sends several requests, the
@@ -230,6 +251,7 @@ class LoadResult:
     duration: float
     requests: int
     errors: dict[str, int]
+    unanswered: int = 0
     latency: str
     service: str | None = None
     connections: int | None
@@ -252,7 +274,7 @@ class LoadResult:
 
     @property
     def failed(self) -> int:
-        """Number of failed, wrong or missing answers."""
+        """Number of failed or wrong answers."""
         return sum(self.errors.values())
 
     @property
@@ -398,6 +420,10 @@ class RuntimeFacts:
     notes: tuple[str, ...] = ()
 
 
+NEAR_RATE = 1.5
+"""A rate this many times the one that was calibrated is still like it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What the load generator does against a target that answers at once.
@@ -416,8 +442,12 @@ class Calibration:
     delays: tuple[tuple[float, tuple[float, float, float]], ...] = ()
 
     def delay_at(self, rate: float) -> tuple[float, float, float] | None:
-        """Give the delays at the calibrated rate next to this one, None without any."""
-        nearest = min(self.delays, key=lambda item: abs(item[0] - rate), default=None)
+        """Give the delays at the calibrated rate next to this one; None if none is near.
+
+        One much below tells nothing, since delays grow with the rate.
+        """
+        near = [item for item in self.delays if item[0] * NEAR_RATE >= rate]
+        nearest = min(near, key=lambda item: abs(item[0] - rate), default=None)
         return None if nearest is None else nearest[1]
 
 

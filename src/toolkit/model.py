@@ -195,7 +195,8 @@ class Phase:
         part: The rate as a part of the baseline's capacity, for comparing stacks ...
         own: ... or of the stack's own, for finding what it carries within the objective.
         arrivals: Open loop: how the intended starts are spaced ...
-        seed: ... and the seed that makes them the same for every stack.
+        seed: ... the seed that makes them the same for every stack ...
+        shift: ... and seconds by which all of them are later.
     """
 
     users: int
@@ -207,6 +208,7 @@ class Phase:
     own: float | None = None
     arrivals: Arrivals = Arrivals.POISSON
     seed: int = 0
+    shift: float = 0.0
 
     @property
     def overload(self) -> bool:

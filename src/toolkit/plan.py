@@ -21,6 +21,8 @@ _OVERHEAD_SECONDS = 1.0
 _RAMP_SETTLE = 0.2
 _REST_SECONDS = 0.5
 _CALIBRATION_SECONDS = 20.0
+_ENOUGH_ANSWERS, _LONGEST_OWN = 200, 5.0
+_LEAST_RECOVERY, _MOST_RECOVERY = 5.0, 15.0
 _USUAL_RAMP = 6
 _USUAL_LADDER = 2.5
 
@@ -145,18 +147,26 @@ def rate_phases(
             _open_loop(load, part * capacity, seed + number),
             part=part,
             settle=load.warmup if number == 0 else _RAMP_SETTLE,
-            least=load.warmup_requests if number == 0 else 0,
+            # every connection is open before the first window
+            least=max(load.warmup_requests, load.connections) if number == 0 else 0,
         )
 
 
 def own_phases(load: LoadSettings, capacity: float, seed: int) -> Iterator[Phase]:
     """Give the open loops at parts of a stack's own capacity (requests/s), the highest first.
 
-    Whoever runs them ends at the first that keeps the objective.
+    Whoever runs them ends at the first that keeps the objective. A slow stack gets more time: of a
+    few dozen answers the 99th percentile is but the longest.
     """
     for number, part in enumerate(OWN_PARTS):
         phase = _open_loop(load, part * capacity, seed + 100 + number)
-        yield replace(phase, own=part, duration=load.duration)
+        enough = min(_ENOUGH_ANSWERS / (part * capacity), _LONGEST_OWN)
+        yield replace(phase, own=part, duration=max(load.duration, enough))
+
+
+def recovery_limit(window: float) -> float:
+    """Say for how many seconds it is waited for calm after a window of overload of so many."""
+    return min(max(_LEAST_RECOVERY, window), _MOST_RECOVERY)
 
 
 def _open_loop(load: LoadSettings, rate: float, seed: int) -> Phase:

@@ -118,7 +118,7 @@ class LoadWatch(Protocol):
         ...
 
     def ticked(self, tick: Tick) -> None:
-        """About twice a second.
+        """Several times a second.
 
         Raises:
             StackError: To end the load at once, because the server died.

@@ -34,6 +34,7 @@ FOREIGN_LIMITS = (0.1, 0.3)
 STEAL_LIMITS = (0.1, 0.3)
 DRIFT_LIMIT = 0.25
 _LEAST_ANSWERS = 500
+_LEAST_FOR_P99 = 100
 _LEAST_PER_CONNECTION = 10
 _LEAST_SLICES = 6
 _GROWTH_PART, _GROWTH_BYTES = 0.1, 8 * 2**20
@@ -259,7 +260,7 @@ def _little(e: Evidence) -> Finding | None:
     if busy >= CLIENT_BUSY:
         return None
     under_way = e.load.throughput * latency.mean
-    waiting = min(busy / (1 - busy), users / 2)
+    waiting = min(e.load.use.processes * busy / (1 - busy), users / 2)
     margin = LITTLE_LIMIT * users
     if users - waiting - margin <= under_way <= users + margin:
         return None
@@ -301,12 +302,42 @@ def _reconnects(e: Evidence) -> Finding | None:
 def _silence(e: Evidence) -> Finding | None:
     stall, hang = SILENCE_LIMITS
     silence, latency = e.load.silence, _latency(e)
-    if silence >= hang:
+    usual, longest = latency.percentiles(50, 99) if latency is not None else (0.0, 0.0)
+    # users in step with each other are silent for as long as an answer takes
+    if silence >= max(hang, 2 * longest):
         return _invalid("hang", f"no answer came for {silence:.1f} s while requests were under way")
-    usual = latency.percentiles(50)[0] if latency is not None else 0.0
     if silence < stall or silence < STALL_FACTOR * usual:
         return None
     return _warned("stall", f"no answer came for {silence:.2f} s while requests were under way")
+
+
+def _unanswered(e: Evidence) -> Finding | None:
+    """Tell requests that hang from those that wait in a queue, which ``overloaded`` is about."""
+    load = e.load
+    queued = not e.closed and (e.phase.probing or bool(load.late) or not load.carried)
+    if not load.unanswered or queued:
+        return None
+    total = load.offered or load.requests
+    finding = _invalid if e.closed or load.unanswered > ERROR_LIMIT * total else _warned
+    return finding(
+        "unanswered",
+        f"{load.unanswered} requests that were under way at the end were never answered: they "
+        "hang, and their waiting is in no latency",
+    )
+
+
+def _few(e: Evidence) -> Finding | None:
+    """Most rules about a window need answers to go by, and so does a percentile."""
+    if e.phase.probing or not e.load.requests:
+        return None
+    needed = _LEAST_ANSWERS if e.closed else _LEAST_FOR_P99
+    if e.load.requests >= needed:
+        return None
+    return _warned(
+        "few-answers",
+        f"{e.load.requests} answers in the window are too few to see whether connections starve, "
+        "or for a 99th percentile: --duration makes it longer",
+    )
 
 
 def _drift(e: Evidence) -> Finding | None:
@@ -452,6 +483,8 @@ _RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
     _uneven,
     _reconnects,
     _silence,
+    _unanswered,
+    _few,
     _drift,
     _growth,
     _restarts,

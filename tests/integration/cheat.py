@@ -216,6 +216,15 @@ class Starving(Honest):
         return super().reply(connection, body) if connection.number in self._served else None
 
 
+class Deserting(Honest):
+    """Forgets one of 16 connections 0.3 s after its first request."""
+
+    def reply(self, connection: Connection, body: bytes) -> Reply | None:
+        if connection.number % 16 == 5 and time.monotonic() - self.began > 0.3:
+            return None
+        return super().reply(connection, body)
+
+
 class Closing(Honest):
     """Closes each connection after its answer."""
 

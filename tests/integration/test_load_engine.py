@@ -63,6 +63,38 @@ KINDS = {
     """,
 }
 
+THRICE = {
+    "scenario": """
+        from locust import task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from locust import task
+        from toolkit.client import SocketUser
+
+        class Reader(SocketUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    self.client.get("/thing")
+    """,
+    "FastHttpUser": """
+        from locust import FastHttpUser, task
+
+        class Reader(FastHttpUser):
+            @task
+            def read(self):
+                for _ in range(3):
+                    self.client.get("/thing")
+    """,
+}
+
 
 class Watch:
     def __init__(self) -> None:
@@ -135,6 +167,87 @@ def test_users_of_every_kind_are_counted_and_keep_to_the_loop(load: Load, kind: 
     assert (closed.offered, closed.late, closed.service) == (None, None, None)
     assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
     assert LatencyHistogram.decode(opened.latency).count == opened.offered
+    assert opened.kept == pytest.approx(opened.offered, abs=OPEN.users)
+    assert opened.carried
+
+
+@pytest.mark.parametrize("kind", THRICE)
+def test_a_rate_is_one_of_tasks_however_many_requests_each_sends(load: Load, kind: str) -> None:
+    """Three times the answers must not hide that tasks are missing, nor make up for them."""
+    (opened,), answered = load(THRICE[kind], [OPEN])
+    assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
+    assert opened.kept == pytest.approx(opened.offered, abs=OPEN.users)
+    assert opened.requests == pytest.approx(3 * opened.kept, abs=3 * OPEN.users)
+    assert LatencyHistogram.decode(opened.service or "").count == opened.offered
+    assert opened.errors == {}
+    assert opened.seen == opened.locust_seen == answered
+
+
+THINKING = {
+    "scenario": """
+        from locust import constant, task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            wait_time = constant(5)
+
+            @task
+            def read(self):
+                yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from locust import constant, task
+        from toolkit.client import SocketUser
+
+        class Reader(SocketUser):
+            wait_time = constant(5)
+
+            @task
+            def read(self):
+                self.client.get("/thing")
+    """,
+    "FastHttpUser": """
+        from locust import FastHttpUser, constant, task
+
+        class Reader(FastHttpUser):
+            wait_time = constant(5)
+
+            @task
+            def read(self):
+                self.client.get("/thing")
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", THINKING)
+def test_users_do_not_think_between_tasks_while_phases_say_when_to_begin(
+    load: Load, kind: str
+) -> None:
+    """Eight that thought for 5 s each could neither fill a closed loop nor keep up with a rate."""
+    (closed, opened), _ = load(THINKING[kind], [CLOSED, OPEN])
+    assert closed.requests > 60
+    assert opened.carried
+    assert opened.late == 0
+
+
+def test_phases_begin_when_all_users_are_ready_for_their_first_task(load: Load) -> None:
+    """Users that log in for longer than the first phase lasts."""
+    (closed,), _ = load(
+        """
+        import gevent
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            tasks = [Request("GET", "/thing", expect=200)]
+
+            def on_start(self):
+                gevent.sleep(1.5)
+                self.client.get("/thing")
+        """,
+        [CLOSED],
+    )
+    assert closed.requests > 60
+    assert closed.seen == closed.locust_seen
 
 
 def test_several_load_processes_count_as_one(load: Load) -> None:
@@ -146,6 +259,8 @@ def test_several_load_processes_count_as_one(load: Load) -> None:
     assert opened.seen == answered
     assert closed.requests > 60
     assert closed.throughput == pytest.approx(closed.requests / closed.duration)
+    assert (closed.use.processes, opened.use.processes) == (2, 2)
+    assert closed.use.cpu <= closed.use.cpu_of_all
     # each of the two has a schedule of its own
     assert opened.offered == pytest.approx(100 * opened.duration, abs=4)
     assert LatencyHistogram.decode(opened.latency).count == opened.offered

@@ -419,13 +419,34 @@ def test_a_server_that_hangs_for_good_is_found_and_the_trial_ends(lab: Lab) -> N
     lab.finds("hanging", {"hang": INVALID}, duration=1.4, workload=patient)
 
 
-def test_every_request_meant_for_a_window_ends_as_an_answer_or_as_an_error(lab: Lab) -> None:
+def test_every_request_meant_for_a_window_is_answered_fails_or_is_missed(lab: Lab) -> None:
     """An open loop against a server that hangs: what was under way, and what never could be."""
-    wanted = {"hang": INVALID, "errors": INVALID}
-    phase = lab.finds("hanging", wanted, rate=200.0, duration=1.4, users=32)
-    answered = LatencyHistogram.decode(phase.load.latency).count
-    assert phase.load.offered is not None
-    assert answered + phase.load.failed == phase.load.offered
+    phase = lab.finds("hanging", {"hang": INVALID}, rate=200.0, duration=1.4, users=32)
+    load = phase.load
+    assert load.failed
+    assert load.unanswered
+    answered = LatencyHistogram.decode(load.latency).count
+    assert answered + load.failed + load.unanswered == load.offered
+
+
+def test_a_few_connections_that_hang_among_many_are_found(lab: Lab) -> None:
+    """Answers go on, the others are served alike, and nearly all users are busy."""
+    phase = lab.finds("deserting", {"unanswered": INVALID}, users=32)
+    assert not {"hang", "littles-law", "uneven"} & rules_of(phase).keys()
+
+
+def test_what_a_task_finds_wrong_is_an_error_though_its_requests_look_right(lab: Lab) -> None:
+    doubting = lab.workload("""
+        from locust import FastHttpUser, task
+
+        class Asker(FastHttpUser):
+            @task
+            def ask(self):
+                assert self.client.get("/thing").json()["number"] == 8
+    """)
+    phase = lab.finds("instant", {"errors": INVALID}, workload=doubting)
+    (message,) = phase.load.errors
+    assert message.startswith("a task raised AssertionError")
 
 
 # the server's processes

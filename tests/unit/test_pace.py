@@ -97,6 +97,13 @@ def test_a_seed_gives_the_same_arrivals_every_time(poisson: bool) -> None:
     assert once == again
 
 
+@pytest.mark.parametrize("poisson", [True, False])
+def test_shifted_arrivals_are_the_same_but_later(poisson: bool) -> None:
+    starts = first(arrivals(50, 7, poisson=poisson), 100)
+    later = first(arrivals(50, 7, poisson=poisson, shift=0.25), 100)
+    assert later == pytest.approx([start + 0.25 for start in starts])
+
+
 def test_another_seed_gives_other_arrivals() -> None:
     ours, theirs = (first(arrivals(50, seed, poisson=True), 100) for seed in (1, 2))
     assert not set(ours) & set(theirs)
@@ -234,7 +241,7 @@ def test_each_arrival_lets_a_free_user_begin_and_says_when_it_was_due(
 ) -> None:
     users = asking(pace, 5)
     gaps = [0.0, 0.001, 0.004]
-    pace.open_loop(iter([*gaps, NEVER]))
+    pace.open_loop(iter([*gaps, NEVER]), MOST)
     until(lambda: pace.offered == 3)
     assert [len(user.began) for user in users] == [1, 1, 1, 0, 0]
     dues = [user.began[0][0] or 0.0 for user in users[:3]]
@@ -248,7 +255,7 @@ def test_each_arrival_lets_a_free_user_begin_and_says_when_it_was_due(
 def test_arrivals_that_find_nobody_free_are_late_and_served_in_order(pace: Pace) -> None:
     (user,) = asking(pace, 1)
     gaps = [0.0, 0.001, 0.002, 0.003]
-    pace.open_loop(iter([*gaps, NEVER]))
+    pace.open_loop(iter([*gaps, NEVER]), MOST)
     until(lambda: pace.offered == 4)
     assert (pace.late, pace.backlog, len(pace.lags)) == (3, 3, 1)
     for left in (2, 1, 0):
@@ -260,11 +267,21 @@ def test_arrivals_that_find_nobody_free_are_late_and_served_in_order(pace: Pace)
     assert (user.busy, pace.running, pace.offered) == (False, 0, 4)
 
 
+def test_no_more_users_are_at_work_at_once_than_an_open_loop_may_have(pace: Pace) -> None:
+    """Though more are free, as they are where a closed loop needs more of them."""
+    users = asking(pace, 5)
+    pace.open_loop(iter([0.0, 0.0, 0.0, NEVER]), 2)
+    until(lambda: pace.offered == 3)
+    assert (busy(users), pace.running, pace.late, pace.backlog) == (2, 2, 1, 1)
+    next(user for user in users if user.busy).end()
+    assert (busy(users), pace.running, pace.backlog) == (2, 2, 0)
+
+
 def test_an_arrival_belongs_to_the_window_it_was_due_in(pace: Pace, recorder: Recorder) -> None:
     """Also if it is begun after the window has ended."""
     (user,) = asking(pace, 1)
     window = recorder.window
-    pace.open_loop(iter([0.0, 0.0, NEVER]))
+    pace.open_loop(iter([0.0, 0.0, NEVER]), MOST)
     until(lambda: pace.offered == 2)
     assert recorder.turn() is window
     user.end()
@@ -274,7 +291,7 @@ def test_an_arrival_belongs_to_the_window_it_was_due_in(pace: Pace, recorder: Re
 def test_an_open_loop_offers_what_its_seed_says_whoever_is_free(pace: Pace) -> None:
     asking(pace, 1)
     starts = [start for start in first(arrivals(2000, 3, poisson=True), 400) if start < 0.05]
-    pace.open_loop(iter([*starts, NEVER]))
+    pace.open_loop(iter([*starts, NEVER]), MOST)
     until(lambda: pace.offered == len(starts))
     assert pace.late + len(pace.lags) == len(starts)
     assert pace.backlog == len(starts) - 1
@@ -282,7 +299,7 @@ def test_an_open_loop_offers_what_its_seed_says_whoever_is_free(pace: Pace) -> N
 
 def test_a_pause_drops_what_was_due_and_what_would_have_been(pace: Pace) -> None:
     (user,) = asking(pace, 1)
-    pace.open_loop(arrivals(5000, 1, poisson=False))
+    pace.open_loop(arrivals(5000, 1, poisson=False), MOST)
     until(lambda: pace.backlog > 3)
     pace.pause()
     offered = pace.offered
@@ -294,7 +311,7 @@ def test_a_pause_drops_what_was_due_and_what_would_have_been(pace: Pace) -> None
 
 def test_when_arrivals_stop_those_that_are_due_are_still_served(pace: Pace) -> None:
     (user,) = asking(pace, 1)
-    pace.open_loop(arrivals(5000, 1, poisson=False))
+    pace.open_loop(arrivals(5000, 1, poisson=False), MOST)
     until(lambda: pace.backlog > 3)
     pace.stop_arrivals()
     offered = pace.offered
@@ -307,7 +324,7 @@ def test_when_arrivals_stop_those_that_are_due_are_still_served(pace: Pace) -> N
 def test_from_a_closed_to_an_open_loop_users_wait_for_their_time(pace: Pace) -> None:
     users = asking(pace, 3)
     pace.close_loop(2)
-    pace.open_loop(iter([NEVER]))
+    pace.open_loop(iter([NEVER]), MOST)
     assert (busy(users), pace.closed) == (2, None)
     for user in [user for user in users if user.busy]:
         user.end()
@@ -316,7 +333,7 @@ def test_from_a_closed_to_an_open_loop_users_wait_for_their_time(pace: Pace) -> 
 
 def test_from_an_open_to_a_closed_loop_nothing_is_due_any_more(pace: Pace) -> None:
     users = asking(pace, 1)
-    pace.open_loop(arrivals(5000, 1, poisson=False))
+    pace.open_loop(arrivals(5000, 1, poisson=False), MOST)
     until(lambda: pace.backlog > 3)
     pace.close_loop(2)
     offered = pace.offered
@@ -330,9 +347,9 @@ def test_from_an_open_to_a_closed_loop_nothing_is_due_any_more(pace: Pace) -> No
 
 def test_from_one_open_loop_to_another_what_is_due_stays_due(pace: Pace) -> None:
     (user,) = asking(pace, 1)
-    pace.open_loop(iter([0.0, 0.0, 0.0, NEVER]))
+    pace.open_loop(iter([0.0, 0.0, 0.0, NEVER]), MOST)
     until(lambda: pace.offered == 3)
-    pace.open_loop(iter([0.0, NEVER]))
+    pace.open_loop(iter([0.0, NEVER]), MOST)
     until(lambda: pace.offered == 4)
     assert pace.backlog == 3
     for _ in range(3):
@@ -347,12 +364,12 @@ def test_an_alarm_leaves_no_descriptor(pace: Pace) -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
-    pace.open_loop(iter([0.0, NEVER]))
+    pace.open_loop(iter([0.0, NEVER]), MOST)
     until(lambda: pace.offered == 1)
     pace.pause()
     before = descriptors()
     for _ in range(50):
-        pace.open_loop(iter([0.0, NEVER]))
+        pace.open_loop(iter([0.0, NEVER]), MOST)
         pace.pause()
     assert descriptors() == before
 
@@ -365,7 +382,7 @@ def test_a_user_that_waits_goes_on_when_it_may_and_knows_when_it_was_due(
 ) -> None:
     turn = GreenletTurn()
     greenlet = gevent.spawn(turn.wait, pace)
-    pace.open_loop(iter([0.0, NEVER]))
+    pace.open_loop(iter([0.0, NEVER]), MOST)
     greenlet.get(timeout=20)
     due, window = turn.take()
     assert due is not None

@@ -34,16 +34,17 @@ class Turn(Protocol):
         ...
 
 
-def arrivals(rate: float, seed: int, *, poisson: bool) -> Iterator[float]:
+def arrivals(rate: float, seed: int, *, poisson: bool, shift: float = 0.0) -> Iterator[float]:
     """Give the intended starts of an open loop, seconds from its begin, for ever.
 
     Args:
         rate: Mean number per second.
         seed: Of the random ones; the same gives the same.
         poisson: Independent of each other (exponential gaps) or at equal distances.
+        shift: Seconds by which all are later.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret, and it must be repeatable
-    at = 0.0
+    at = shift
     while True:
         at += chance.expovariate(rate) if poisson else 1 / rate
         yield at
@@ -66,6 +67,7 @@ class Pace:
         self._free: deque[Turn] = deque()
         self._waiting: deque[tuple[float, Window]] = deque()
         self.closed: int | None = None
+        self._most = 0
         self.running = 0
         self._starts: Iterator[float] | None = None
         self._base = self._due = 0.0
@@ -74,13 +76,18 @@ class Pace:
         self.lags: list[float] = []
 
     @property
+    def free(self) -> int:
+        """Users that want to begin and may not."""
+        return len(self._free)
+
+    @property
     def backlog(self) -> int:
         """Starts whose time has come and that nobody was free for."""
         return len(self._waiting)
 
     def ask(self, turn: Turn) -> None:
         """Take a user that wants to begin; its ``go`` is called now or later."""
-        if self._waiting:
+        if self._waiting and self.running < self._most:
             due, window = self._waiting.popleft()
             self.running += 1
             turn.go(due, window)
@@ -118,9 +125,15 @@ class Pace:
         self.closed = users
         self._fill()
 
-    def open_loop(self, starts: Iterator[float]) -> None:
-        """Let users begin at given times from now; what is due already stays due."""
+    def open_loop(self, starts: Iterator[float], most: int) -> None:
+        """Let users begin at given times from now; what is due already stays due.
+
+        Args:
+            starts: Seconds from now, rising.
+            most: How many users may be at a task at once.
+        """
         self.closed = None
+        self._most = most
         self._starts = starts
         self._base = perf_counter()
         self._due = self._base + next(starts)
@@ -143,7 +156,7 @@ class Pace:
         due = self._due
         while due <= now:
             self.offered += 1
-            if free:
+            if free and self.running < self._most:
                 self.lags.append(now - due)
                 self.running += 1
                 free.popleft().go(due, window)

@@ -45,11 +45,13 @@ class Window(dict[Key, Series]):
 
     Attributes:
         ended: Open loop: how many of the intended starts in it have their first answer, or error.
+        raised: What tasks raised.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.ended = 0
+        self.raised: Counter[str] = Counter()
 
     def __missing__(self, key: Key) -> Series:
         series = self[key] = Series()
@@ -64,13 +66,12 @@ class Recorder:
         answered: Verified answers so far ...
         failed: ... and failed or wrong ones.
         kept: Open loop: verified answers to the first request of an intended start, so far.
-        begun: Requests begun so far.
         listened: Whether somebody besides Locust wants every request.
     """
 
     def __init__(self) -> None:
         self.window = Window()
-        self.answered = self.failed = self.begun = self.kept = 0
+        self.answered = self.failed = self.kept = 0
         self.listened = False
         self.firing = False
         self._others: list[Window] = []
@@ -160,7 +161,7 @@ class Recorder:
                 values = sorted(fresh.items())
                 for start in range(0, len(values), _BATCH):
                     part = Counter(dict(values[start : start + _BATCH]))
-                    series.total += part
+                    series.total.update(part)
                     if self._environment is not None and not self.listened:
                         _log(self._environment.stats, key, part, Counter(), 0)
                     yield

@@ -102,7 +102,6 @@ class Client:
         self._lent = False
         self._switch: Callable[[], None] | None = None
         self._known: dict[tuple[str, str, str | None], Request] = {}
-        course.clients.append(self)
 
     def send(self, request: Request) -> Answer:
         """Send a request, count it and give its answer; ``error`` says what is wrong with it.
@@ -117,7 +116,6 @@ class Client:
         channel = self._channel or self._connected()
         turn = turns.get(getcurrent())
         due, window = (None, None) if turn is None else turn.take()
-        recorder.begun += 1
         channel.start(request)
         if channel.busy:
             self._switch = getcurrent().switch
@@ -189,6 +187,8 @@ class Client:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+        if self in course.clients:
+            course.clients.remove(self)
 
     def lend(self, done: Callable[[], None]) -> Channel:
         """Give the connection to a driver; what it sends ends with a call of ``done``."""
@@ -207,6 +207,7 @@ class Client:
     def _connected(self) -> Channel:
         user = self._user
         channel = self._channel = Channel(user.origin, self._resume, timeout=user.timeout)
+        course.clients.append(self)
         return channel
 
     def _resume(self) -> None:
@@ -278,7 +279,6 @@ class Driver:
 
     def _start(self, request: Request) -> None:
         self._request = request
-        recorder.begun += 1
         self._channel.start(request)
 
     def _on_answer(self) -> None:
@@ -294,13 +294,13 @@ class Driver:
         else:
             _count(self._user, channel, request, self._due, self._window)
             self.answered += answer.error is None
-            self._due = None
+            # what follows in the same task counts when it comes
+            self._due = self._window = None
         if self._scenario is not None:
             self._continue(answer)
         elif self._same and self._may_repeat():
             # what _task_ended and go() come to for a user that does one thing over and over
-            recorder.begun += 1
-            channel.start(request)
+                channel.start(request)
         else:
             self._task_ended()
 
@@ -327,7 +327,8 @@ class Driver:
         self._at_work = False
         if course.pace is not None:
             course.pace.ended()
-        if self._waits:
+        # under the toolkit the phases say when a task begins
+        if self._waits and course.pace is None:
             try:
                 seconds = self._user.wait_time()
             except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
@@ -354,10 +355,12 @@ class GreenletTurn:
 
     Attributes:
         answered: Verified answers so far.
+        at_work: Whether the user is within a task.
     """
 
     def __init__(self) -> None:
         self.answered = 0
+        self.at_work = False
         self._due: float | None = None
         self._window: Window | None = None
         self._event: AsyncResult = AsyncResult()

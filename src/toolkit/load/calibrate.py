@@ -68,7 +68,7 @@ def calibrate(
     return Calibration(
         client=client,
         throughput=full.throughput,
-        cpu_per_request=full.use.cpu / full.throughput if full.requests else 0.0,
+        cpu_per_request=full.use.cpu_of_all / full.throughput if full.requests else 0.0,
         delays=tuple((rate, _median(looks)) for rate, looks in seen.items() if looks),
     )
 

@@ -23,7 +23,7 @@ from toolkit.ports import LoadWatch, Tick
 from toolkit.runtime.guardian import Guardian, kill_group
 
 _SILENCE_LIMIT = 30.0
-"""Locust ticks twice a second; after this long without a word it is taken for dead."""
+"""Locust ticks several times a second; after this long without a word it is taken for dead."""
 
 _LOG_BYTES = 4000
 _CONVERTER = cattrs.Converter()

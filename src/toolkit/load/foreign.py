@@ -10,30 +10,32 @@ from weakref import WeakSet
 
 from geventhttpclient.connectionpool import ConnectionPool
 from locust import FastHttpUser, events
+from locust.exception import StopUser
 from locust.user.task import TaskSet
 
 from toolkit.client.recorder import Recorder
 from toolkit.client.user import SocketUser, course, drive, turn_of_this_greenlet
 
 _MESSAGE_LENGTH = 200
+_STOPPING = "stopping"
 
 
 class ForeignUsers:
     """Listens to the requests of users that are not ours, and lets them wait for their turn.
 
     Attributes:
-        seen: Requests of theirs so far.
         reopened: Connections that geventhttpclient has opened in place of one.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self.seen = self.reopened = 0
+        self.reopened = 0
         _pace_tasks()
         self._watch_connections()
 
     def listen(self, classes: list[type]) -> None:
         """Begin to count, if any class of the locustfile needs it: it costs every request."""
+        events.user_error.add_listener(self._on_user_error)
         if not all(issubclass(kind, SocketUser) for kind in classes):
             events.request.add_listener(self._on_request)
 
@@ -48,7 +50,6 @@ class ForeignUsers:
     ) -> None:
         if self._recorder.firing:  # one of ours, counted already
             return
-        self.seen += 1
         turn = turn_of_this_greenlet()
         due, window = turn.take()
         window = self._recorder.window if window is None else window
@@ -65,6 +66,10 @@ class ForeignUsers:
             self._recorder.record(window, (request_type, name), service, None)
         else:
             self._recorder.record(window, (request_type, name), perf_counter() - due, service)
+
+    def _on_user_error(self, exception: BaseException, **_: object) -> None:
+        """A task that raises has found something wrong, though its requests may look right."""
+        self._recorder.window.raised[f"a task raised {_describe(exception)}"] += 1
 
     def _watch_connections(self) -> None:
         """Count what geventhttpclient connects, and have it look addresses up once (FastHttpUser).
@@ -105,8 +110,12 @@ def tells_connections(classes: list[type]) -> bool:
 
 
 def _pace_tasks() -> None:
-    """Have every task of a user that runs in a greenlet wait for its turn."""
+    """Have every task of a user that runs in a greenlet wait for its turn, and for nothing else.
+
+    The time that a user takes to think between tasks is left out: the phases say when one begins.
+    """
     execute: Any = TaskSet.execute_next_task
+    wait: Any = TaskSet.wait
 
     def paced(tasks: TaskSet) -> None:
         following = tasks._task_queue[0]  # noqa: SLF001 - looked at, not taken
@@ -114,13 +123,23 @@ def _pace_tasks() -> None:
         if course.pace is None or following is drive or isinstance(following, type):
             execute(tasks)
             return
-        turn_of_this_greenlet().wait(course.pace)
+        turn = turn_of_this_greenlet()
+        turn.wait(course.pace)
+        turn.at_work = True
         try:
             execute(tasks)
         finally:
+            turn.at_work = False
             course.pace.ended()
 
+    def unhurried(tasks: TaskSet) -> None:
+        if course.pace is None or turn_of_this_greenlet().at_work:
+            wait(tasks)
+        elif tasks.user._state == _STOPPING:  # noqa: SLF001 - as Locust's own does
+            raise StopUser
+
     TaskSet.execute_next_task = paced  # type: ignore[method-assign]
+    TaskSet.wait = unhurried  # type: ignore[method-assign]
 
 
 def _describe(error: BaseException) -> str:

@@ -16,11 +16,15 @@ from toolkit.client.user import Client, Driver, GreenletTurn, course, turns
 from toolkit.histogram import LatencyHistogram
 from toolkit.load.foreign import ForeignUsers, client_of, tells_connections
 from toolkit.model import Arrivals, Phase
+from toolkit.plan import recovery_limit
 
 SLICES = 12
 _BEAT = 0.01
 _DRAIN_LIMIT = 3.0
-_RECOVERY_LIMIT = 5.0
+_TIMEOUT = 12.0
+"""Seconds after which every request of ours has failed of its time, so that the next phase begins
+with nothing under way."""
+
 _RECOVERY_PART = 0.5
 """After overload the rate falls to this part of the baseline's capacity."""
 
@@ -51,12 +55,18 @@ class Gauge:
         self._slices: list[int] = []
         self._marks: dict[str, Any] = {}
         self._recovery: float | None = None
+        self._unanswered = 0
         self.shipped = 0
         gevent.spawn(self._beat)
 
     def progress(self) -> tuple[int, int]:
         """Verified answers and errors so far."""
         return self._recorder.answered, self._recorder.failed
+
+    @property
+    def free(self) -> int:
+        """Users that are ready for a task."""
+        return self._pace.free
 
     def begin(self, phase: Phase) -> None:
         """Let the load of a phase begin."""
@@ -65,7 +75,8 @@ class Gauge:
             self._pace.close_loop(phase.users)
         else:
             poisson = phase.arrivals is Arrivals.POISSON
-            self._pace.open_loop(arrivals(phase.rate, phase.seed, poisson=poisson))
+            starts = arrivals(phase.rate, phase.seed, poisson=poisson, shift=phase.shift)
+            self._pace.open_loop(starts, phase.users)
 
     def open(self) -> None:
         """Begin the measured window."""
@@ -75,6 +86,7 @@ class Gauge:
         self._pace.lags = []
         self._lags, self._slices, self._silence = [], [], 0.0
         self._recovery = None
+        self._unanswered = 0
         self._marks = {
             "answered": self._recorder.answered,
             "kept": self._recorder.kept,
@@ -112,18 +124,20 @@ class Gauge:
             "cpu_user": (usage.ru_utime - marks["usage"].ru_utime) / duration,
             "cpu_system": (usage.ru_stime - marks["usage"].ru_stime) / duration,
             "lag": _percentile(self._pace.lags if opened_loop else self._lags, 0.99),
-            "memory": psutil.Process().memory_info().rss,
+            "switches": (_switches(usage) - _switches(marks["usage"])) / duration,
+            **_process(),
         }
 
     def rest(self) -> None:
         """End the load; in an open loop after all that was meant for the window has ended."""
-        began = perf_counter()
+        began, failed = perf_counter(), self._recorder.failed
         limit = _DRAIN_LIMIT
         if self._phase.overload and self._phase.rate is not None and self._phase.part is not None:
             calm = self._phase.rate / self._phase.part * _RECOVERY_PART
             poisson = self._phase.arrivals is Arrivals.POISSON
-            self._pace.open_loop(arrivals(calm, self._phase.seed + 1, poisson=poisson))
-            limit = _RECOVERY_LIMIT
+            starts = arrivals(calm, self._phase.seed + 1, poisson=poisson)
+            self._pace.open_loop(starts, self._phase.users)
+            limit = recovery_limit(self._phase.duration)
         else:
             self._pace.stop_arrivals()
         if self._phase.rate is not None:
@@ -133,15 +147,18 @@ class Gauge:
                         self._recovery = perf_counter() - began
                     break
                 gevent.sleep(_BEAT)
+        opened_loop = self._phase.rate is not None
+        self._unanswered = max(self._missing(), 0) if opened_loop else 0
         self._pace.pause()
-        while self._pace.running and perf_counter() - began < limit + _DRAIN_LIMIT:
+        while self._pace.running and perf_counter() - began < limit + _TIMEOUT:
             gevent.sleep(_BEAT)
+        if not opened_loop:
+            self._unanswered = self._recorder.failed - failed + self._pace.running
 
     def result(self) -> dict[str, Any]:
         """Give what the window held."""
-        missing = self._missing() if self._phase.rate is not None else 0
         self._recorder.flush()
-        errors: Counter[str] = Counter()
+        errors = Counter(self._window.raised)
         latency, service = LatencyHistogram(), LatencyHistogram()
         for series in self._window.values():
             # the flush above may have left what came since it began
@@ -151,12 +168,11 @@ class Gauge:
                     latency.record(microseconds / 1e6, count)
             for microseconds, count in series.service.items():
                 service.record(microseconds / 1e6, count)
-        if missing > 0:
-            errors[f"no answer within {_DRAIN_LIMIT:g} s of the end of the window"] += missing
         stats = self._environment.stats.total.num_requests
         return {
             **self._result,
             "errors": dict(errors),
+            "unanswered": self._unanswered,
             "latency": latency.encode(),
             "service": service.encode() if self._phase.rate is not None else None,
             "recovery": self._recovery,
@@ -236,6 +252,7 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         "duration": requests / rate if rate else max(part["duration"] for part in parts),
         "requests": requests,
         "errors": dict(errors),
+        "unanswered": sum(part["unanswered"] for part in parts),
         "latency": LatencyHistogram.merged(part["latency"] for part in parts).encode(),
         "service": (
             None
@@ -254,8 +271,13 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         "use": {
             "cpu_user": busiest["cpu_user"],
             "cpu_system": busiest["cpu_system"],
+            "total": sum(part["cpu_user"] + part["cpu_system"] for part in parts),
+            "processes": len(parts),
             "lag": max(part["lag"] for part in parts),
             "memory": sum(part["memory"] for part in parts),
+            "switches": sum(part["switches"] for part in parts),
+            "threads": sum(part["threads"] for part in parts),
+            "open_files": max(part["open_files"] for part in parts),
         },
         "seen": sum(part["seen"] for part in parts),
         "locust_seen": sum(part["locust_seen"] for part in parts),
@@ -270,6 +292,19 @@ def fairness(answers: list[int]) -> float | None:
     """
     squares = sum(count * count for count in answers)
     return sum(answers) ** 2 / (len(answers) * squares) if squares else None
+
+
+def _switches(usage: resource.struct_rusage) -> int:
+    return usage.ru_nvcsw + usage.ru_nivcsw
+
+
+def _process() -> dict[str, int]:
+    process = psutil.Process()
+    return {
+        "memory": process.memory_info().rss,
+        "threads": process.num_threads(),
+        "open_files": process.num_fds(),
+    }
 
 
 def _sum(values: Iterable[int | None]) -> int | None:

@@ -33,7 +33,8 @@ _POLL = 0.02
 _SETTLE_LIMIT = 15.0
 """A server too slow for the least number of requests gets this many seconds more for them."""
 
-_GO_ON_LIMIT = 5.0
+_START_LIMIT = 20.0
+_GO_ON_LIMIT = 15.0
 _COLLECT_LIMIT = 30.0
 _GC_THRESHOLD = 20_000
 _MESSAGE = "toolkit"
@@ -44,6 +45,10 @@ class Crew(Protocol):
 
     def progress(self) -> tuple[int, int, float | None]:
         """Verified answers and errors so far, and the median of the latest latencies."""
+        ...
+
+    def free(self) -> int:
+        """How many users are ready for a task."""
         ...
 
     def begin(self, phase: Phase) -> None:
@@ -76,6 +81,10 @@ class LocalCrew:
         """See ``Crew``."""
         return (*self._gauge.progress(), self._gauge.latest())
 
+    def free(self) -> int:
+        """See ``Crew``."""
+        return self._gauge.free
+
     def results(self) -> list[dict[str, Any]]:
         """See ``Crew``."""
         self._gauge.rest()
@@ -88,6 +97,7 @@ class RemoteCrew:
     def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
         self._progress: dict[str, tuple[int, int, float | None]] = {}
+        self._free: dict[str, int] = {}
         self._results: dict[str, dict[str, Any]] = {}
         self._workers = list(runner.clients)
         runner.register_message(_MESSAGE, self._on_message)
@@ -98,6 +108,7 @@ class RemoteCrew:
             self._results[msg.node_id] = data["result"]
         else:
             self._progress[msg.node_id] = (data["answered"], data["failed"], data["latency"])
+            self._free[msg.node_id] = data["free"]
 
     def progress(self) -> tuple[int, int, float | None]:
         """See ``Crew``; the latency is the worst worker's median."""
@@ -105,6 +116,10 @@ class RemoteCrew:
         latencies = [latency for _, _, latency in states if latency is not None]
         answered, failed = sum(state[0] for state in states), sum(state[1] for state in states)
         return answered, failed, max(latencies, default=None)
+
+    def free(self) -> int:
+        """See ``Crew``."""
+        return sum(self._free.values())
 
     def begin(self, phase: Phase) -> None:
         """See ``Crew``."""
@@ -142,7 +157,8 @@ def shares(phase: Phase, workers: int) -> Iterator[Phase]:
     """Divide a phase among load processes.
 
     Independent Poisson arrivals of a part of the rate each make Poisson arrivals of the whole rate,
-    so nobody needs a common clock; constant ones are even within each process only.
+    so nobody needs a common clock. Constant ones are shifted against each other, and even within
+    each process only, for a message does not reach all at the same moment.
     """
     for number in range(workers):
         yield replace(
@@ -150,6 +166,7 @@ def shares(phase: Phase, workers: int) -> Iterator[Phase]:
             users=phase.users // workers + (number < phase.users % workers),
             rate=None if phase.rate is None else phase.rate / workers,
             seed=phase.seed + 1_000_003 * number,
+            shift=0.0 if phase.rate is None else number / phase.rate,
         )
 
 
@@ -165,10 +182,14 @@ class Conductor:
 
     def conduct(self, runner: Runner, crew: Crew) -> None:
         """Do what the tool says until it says no more; runs in a greenlet of its own."""
+        deadline = time.monotonic() + _START_LIMIT
+        while crew.free() < runner.user_count and time.monotonic() < deadline:
+            gevent.sleep(_POLL)  # what users do first, such as logging in, belongs to no phase
         self.tell("started")
         try:
             while (message := self._hear(None)) is not None:
-                self._run(phase_of(message["phase"]), crew)
+                if "phase" in message:  # and not the answer to a question of long ago
+                    self._run(phase_of(message["phase"]), crew)
         except (RuntimeError, OSError) as error:
             print(f"toolkit: {error}", file=sys.stderr)  # noqa: T201 - the tool quotes this log
         runner.quit()
@@ -264,7 +285,7 @@ def _follow(environment: Environment, runner: WorkerRunner, gauge: Gauge) -> Non
             gevent.sleep(_TICK / 2)
             answered, failed = gauge.progress()
             state = {"answered": answered, "failed": failed, "latency": gauge.latest()}
-            runner.send_message(_MESSAGE, state)
+            runner.send_message(_MESSAGE, {**state, "free": gauge.free})
 
     environment.events.report_to_master.add_listener(shipped)
     runner.register_message(_MESSAGE, on_message)

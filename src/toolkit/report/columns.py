@@ -12,6 +12,7 @@ from rich.table import Table
 from toolkit.compare import AtRate, Row, missing_rounds
 from toolkit.compare import Table as Comparison
 from toolkit.measured import Run
+from toolkit.plan import RATE_STRETCH, recovery_limit
 from toolkit.stats import Interval, Ratio
 from toolkit.units import format_bytes, format_latency, format_rate
 
@@ -93,18 +94,19 @@ def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
     return [column for column in columns if not absent.get(column.title)]
 
 
-def rate_columns(comparison: Comparison) -> list[Column]:
+def rate_columns(comparison: Comparison, run: Run) -> list[Column]:
     """How long answers took at the same rate for all; empty if no rate was measured."""
     parts = sorted({at.part for row in comparison.rows for at in row.at_rates})
     if not parts:
         return []
     columns = [_STACK]
+    limit = recovery_limit(run.load.duration * RATE_STRETCH)
     below = [part for part in parts if part <= 1]
     for part in parts:
         rate = next(at.rate for row in comparison.rows for at in row.at_rates if at.part == part)
         title = f"{part:.0%} ({format_rate(rate)}/s)"
         if part > 1:
-            columns.append(Column(title, _overload(part), drop=2))
+            columns.append(Column(title, _overload(part, limit), drop=2))
         else:
             # the rates between tell least, the highest that all should carry the most
             drop = 3 if part in below[1:-1] else 1 if part in below[:-1] else 0
@@ -188,21 +190,22 @@ def _latencies(part: float) -> Callable[[Row], str]:
         if not at.valid:
             return "invalid"
         mark = "" if at.carried else "> "
-        return mark + " / ".join(format_latency(seconds) for seconds in at.latencies)
+        return mark + " / ".join(_optional(seconds, format_latency) for seconds in at.latencies)
 
     return cell
 
 
-def _overload(part: float) -> Callable[[Row], str]:
+def _overload(part: float, limit: float) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
         at = _at(row, part)
         if at is None:
             return "-"
         if not at.valid:
             return "invalid"
-        calm = "> 5 s" if at.recovery is None else f"{at.recovery:.2f} s"
+        calm = f"> {limit:g} s" if at.recovery is None else f"{at.recovery:.2f} s"
         wrong = f", {_percent(at.error_rate)} wrong" if at.error_rate else ""
-        return f"{format_rate(at.goodput)}/s{wrong}, {calm}"
+        left = f", {_percent(at.unanswered)} unanswered" if at.unanswered else ""
+        return f"{format_rate(at.goodput)}/s{wrong}{left}, {calm}"
 
     return cell
 

@@ -13,7 +13,7 @@ from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
 from toolkit.plan import OWN_PARTS
-from toolkit.report.circumstances import circumstances
+from toolkit.report.circumstances import circumstances, clients
 from toolkit.report.columns import (
     Column,
     capacity_columns,
@@ -73,7 +73,7 @@ def _section(
     users = counted(load.users, "user") if load.users else "with as many users as serve most"
     shown: list[tuple[str, list[Column]]] = [
         (f"Capacity: closed loop, {users}", capacity_columns(comparison, run)),
-        (_LATENCY_TITLE, rate_columns(comparison)),
+        (_LATENCY_TITLE, rate_columns(comparison, run)),
         ("Cost at capacity", cost_columns(comparison, wanted)),
     ]
     for title, columns in shown:
@@ -194,6 +194,10 @@ def _client_cost(run: Run) -> Iterator[Text]:
             )
             text += f"; p50 / p99 ms at {rates}: that much of what is reported is not the server's"
         yield Text(f"{text}.")
+    unknown = sorted({*clients(run)} - {item.client for item in run.calibrations})
+    if unknown:
+        names = ", ".join(unknown)
+        yield Text(f"What {names} adds by itself is not known.", style="yellow")
 
 
 def _circumstances(run: Run) -> RenderableType:
