@@ -213,7 +213,7 @@ def kept_up(offered: int, kept: int, late: int) -> bool:
     deviations of a Poisson count, which matter where little is offered.
     """
     slack = (1 - CARRIED) * offered
-    return offered - kept <= max(slack, 2 * offered**0.5) and 0 < kept and late <= slack
+    return offered - kept <= max(slack, 2 * offered**0.5) and kept > 0 and late <= slack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ with pytest.MonkeyPatch.context() as patch:
     from toolkit.client.user import GreenletTurn
 
 NEVER = 3600.0
+MOST = 1000
+"""More users than any of these tests has."""
 
 
 class User:

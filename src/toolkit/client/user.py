@@ -300,7 +300,7 @@ class Driver:
             self._continue(answer)
         elif self._same and self._may_repeat():
             # what _task_ended and go() come to for a user that does one thing over and over
-                channel.start(request)
+            channel.start(request)
         else:
             self._task_ended()
 
