@@ -371,6 +371,7 @@ FAULTS: dict[str, type[Honest]] = {
             Caching,
             Starving,
             Closing,
+            Deserting,
             Leaking,
         ),
         *(Stalling, Freezing, Hanging, Dying, Warming, Idling, Restarting, Hoarding),

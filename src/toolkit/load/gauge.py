@@ -147,13 +147,13 @@ class Gauge:
                         self._recovery = perf_counter() - began
                     break
                 gevent.sleep(_BEAT)
-        opened_loop = self._phase.rate is not None
-        self._unanswered = max(self._missing(), 0) if opened_loop else 0
         self._pace.pause()
         while self._pace.running and perf_counter() - began < limit + _TIMEOUT:
             gevent.sleep(_BEAT)
-        if not opened_loop:
+        if self._phase.rate is None:
             self._unanswered = self._recorder.failed - failed + self._pace.running
+        else:
+            self._unanswered = max(self._missing(), 0)
 
     def result(self) -> dict[str, Any]:
         """Give what the window held."""
