@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from toolkit.measured import (
     Calibration,
     CpuTimes,
     Failure,
+    Finding,
     HostReading,
     LoadResult,
     Measurement,
@@ -52,6 +54,7 @@ LOAD = LoadSettings(rates=(0.5, 0.9), rate_rounds=2, most_users=64)
 OVERLOADED = replace(LOAD, rates=(0.5, 0.9, 1.2, 1.5))
 MakeLoad = Callable[..., LoadResult]
 MakeRun = Callable[..., Run]
+INVALID = Finding(rule="client-limited", severity=Severity.INVALID, message="too slow a client")
 
 
 def stack(name: str) -> Stack:
@@ -308,8 +311,18 @@ class Scene:
             assert self.runtime.open == 0
 
 
+def clock(step: float) -> SimpleNamespace:
+    """Give a clock that goes on by so many seconds whenever it is asked."""
+    asked = count()
+    return SimpleNamespace(monotonic=lambda: step * next(asked), process_time=lambda: 0.0)
+
+
 @pytest.fixture
-def scene(tmp_path: Path, make_run: MakeRun, make_load: MakeLoad) -> Scene:
+def scene(
+    tmp_path: Path, make_run: MakeRun, make_load: MakeLoad, monkeypatch: pytest.MonkeyPatch
+) -> Scene:
+    # how long a reading really takes here decides nothing
+    monkeypatch.setattr("toolkit.bench.time", clock(1e-6))
     return Scene(folder=tmp_path, make_run=make_run, load=FakeLoad(make_load))
 
 
@@ -392,20 +405,40 @@ def test_what_the_server_used_comes_from_the_readings_in_the_window(scene: Scene
 def test_neither_the_processes_of_the_generator_nor_the_tool_are_foreign_to_its_cpus(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes of half a CPU each, as the busiest has, and a tenth for the tool."""
-    seconds = iter(range(10**6))
-    clock = SimpleNamespace(monotonic=lambda: 0.0, process_time=lambda: 0.1 * next(seconds))
-    monkeypatch.setattr("toolkit.bench.time", clock)
+    """Two processes, of which the busiest takes 0.5 CPUs and the other 0.4; 0.1 for the tool."""
+    seconds = count()
+    working = SimpleNamespace(monotonic=lambda: 0.0, process_time=lambda: 0.1 * next(seconds))
+    monkeypatch.setattr("toolkit.bench.time", working)
+    make_load = scene.load.make_load
+
+    def made_by_two(**given: Any) -> LoadResult:  # noqa: ANN401
+        load = make_load(**given)
+        return replace(load, use=replace(load.use, total=0.9, processes=2))
+
+    scene.load.make_load = made_by_two
     scene.client_cpus = (1, 2)
     for outcome in measured(scene.bench(), Stage.CAPACITY):
         (phase,) = outcome.phases
-        assert phase.host.client_foreign == pytest.approx(0.75 - (2 * 0.5 + 0.1) / 2)
+        assert phase.host.client_foreign == pytest.approx(0.75 - (0.5 + 0.4 + 0.1) / 2)
 
 
 def test_the_machine_is_not_read_before_the_window(scene: Scene) -> None:
     """A tick of the warm-up reads nothing: three readings are the ends and the tick between."""
     run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
     assert scene._host_at == 3 * len(run.trials)
+
+
+@pytest.mark.parametrize(("seconds", "readings"), [(0.04, 3), (0.06, 2)])
+def test_a_reading_that_takes_more_than_50_ms_is_made_at_the_ends_of_a_window_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, seconds: float, readings: int
+) -> None:
+    """Within it that would be load: an engine asked for its statistics takes up to a second."""
+    monkeypatch.setattr("toolkit.bench.time", clock(seconds))
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
+    assert scene._host_at == readings * len(run.trials)
+    for outcome in measured(run, Stage.CAPACITY):
+        assert outcome.phases[0].server.memory_peak == readings
+        assert outcome.phases[0].server.cpu == pytest.approx(0.5)
 
 
 def test_the_findings_of_a_phase_come_from_its_own_evidence(scene: Scene) -> None:
@@ -716,6 +749,45 @@ def test_the_rates_of_its_own_are_those_of_all_rounds_so_far(
     assert tried == pytest.approx([part * 1000 for part in OWN_PARTS])
 
 
+def test_a_capacity_is_that_of_the_valid_rounds_as_the_report_has_it(
+    make_measurement: Callable[..., Measurement], make_run: MakeRun
+) -> None:
+    """Where those are half of them or fewer, it is that of all."""
+
+    def found(*invalid: int) -> tuple[float | None, float | None]:
+        run = make_run(
+            tuple(
+                make_measurement("a/x", "list", n, rate, findings=(INVALID,) * (n in invalid))
+                for n, rate in enumerate((800.0, 1000.0, 6000.0), start=1)
+            )
+        )
+        (row,) = tables(run)[0].rows
+        assert row.throughput is not None
+        return capacity_of(run, "a/x", "list"), row.throughput.value
+
+    assert found() == (1000, 1000)
+    assert found(3) == (900, 900)
+    assert found(2, 3) == (1000, 1000)
+    assert found(1, 2, 3) == (1000, 1000)
+
+
+def test_rates_are_parts_of_the_capacity_of_the_valid_rounds(scene: Scene) -> None:
+    """Rounds of 800 and 1,200 requests/s, and one of 3,000 in which most answers are wrong."""
+    make_load = scene.load.make_load
+
+    def spoilt(**given: Any) -> LoadResult:  # noqa: ANN401
+        rounds = [name for name, phase in scene.load.ran if phase.rate is None]
+        wrong = {"status 500": 9000} if rounds == ["a/s"] else {}
+        return make_load(**{**given, "rate": given["rate"] * (3 if wrong else 1)}, errors=wrong)
+
+    scene.load.make_load = spoilt
+    scene.load.noise = lambda stack, number: {2: 0.8, 3: 1.2}.get(number, 1.0)
+    run = scene.bench(replace(LOAD, users=16), rounds=3, stacks=[stack("a")])
+    assert [outcome.valid for outcome in measured(run, Stage.CAPACITY)] == [False, True, True]
+    rates = [phase.rate for _, phase in scene.load.ran if phase.part is not None]
+    assert rates == pytest.approx([500, 900] * 2)
+
+
 # what a fixture gives is made anew by each bench
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -813,12 +885,35 @@ def test_rounds_are_added_as_long_as_there_is_time(
     def now() -> float:
         return 10.0 * scene.load.events.count("left")
 
-    clock = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
-    monkeypatch.setattr("toolkit.bench.time", clock)
+    ticking = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
+    monkeypatch.setattr("toolkit.bench.time", ticking)
     scene.load.noise = wobble(0.3)
     run = scene.bench(QUIET, rounds=2, precision=0.001, time_limit=95.0)
     assert run.rounds == 5
     assert now() == 100
+
+
+def test_the_time_for_rounds_does_not_run_while_stacks_are_built(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes 500 s; then there are as many rounds as if it took none."""
+    prepare = scene.runtime.prepare
+    built: list[str] = []
+
+    def slow(stack: Stack, observer: Observer) -> StackFacts:
+        built.append(stack.id)
+        return prepare(stack, observer)
+
+    def now() -> float:
+        return 500.0 * len(built) + 10.0 * scene.load.events.count("left")
+
+    ticking = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
+    monkeypatch.setattr("toolkit.bench.time", ticking)
+    monkeypatch.setattr(scene.runtime, "prepare", slow)
+    scene.load.noise = wobble(0.3)
+    run = scene.bench(QUIET, rounds=2, precision=0.001, time_limit=95.0)
+    assert run.rounds == 5
+    assert now() == 1100
 
 
 def test_intervals_of_no_width_at_all_are_precise_enough(scene: Scene) -> None:
@@ -843,9 +938,44 @@ def test_trials_that_were_invalid_so_far_ask_for_more_rounds_too(scene: Scene) -
     assert [row.valid for row in tables(run)[0].rows if row.stack == "b/s"] == [run.rounds - 2]
 
 
-def test_a_stack_without_a_ratio_does_not_ask_for_more_rounds(scene: Scene) -> None:
+def test_a_stack_whose_trials_are_mostly_invalid_asks_for_rounds_until_the_time_is_over(
+    scene: Scene,
+) -> None:
+    """The others' ratios are as precise as can be, but its own may not even be shown."""
+    make_load = scene.load.make_load
+    scene.load.capacity["c/s"] = 500.0
+
+    def spoilt(**given: Any) -> LoadResult:  # noqa: ANN401
+        of_b = scene.load.ran[-1][0] == "b/s"
+        return make_load(**given, errors={"status 500": 900} if of_b else {})
+
+    scene.load.make_load = spoilt
+    stacks = [stack(name) for name in "abc"]
+    run = scene.bench(QUIET, rounds=LEAST_PAIRS, precision=0.5, time_limit=0, stacks=stacks)
+    rows = {row.stack: row.ratio for row in tables(run)[0].rows}
+    assert [name for name, ratio in rows.items() if ratio is not None] == ["c/s"]
+    assert any("the time is over" in text for text in scene.observer.said)
+    assert run.rounds == LEAST_PAIRS
+
+
+def test_a_stack_that_was_never_measured_does_not_ask_for_more_rounds(scene: Scene) -> None:
     scene.runtime.prepare_errors = {"b/s": StackError("no wheel")}
     assert scene.bench(QUIET, rounds=2, precision=0.001).rounds == 2
+
+
+def test_a_stack_that_cannot_be_measured_is_in_no_added_round(scene: Scene) -> None:
+    """It would fail again in each: two rounds of failures are the planned ones."""
+    scene.load.noise = wobble(0.01)
+    scene.runtime.prepare_errors = {"c/s": StackError("no wheel")}
+    stacks = [stack(name) for name in "abc"]
+    run = scene.bench(QUIET, rounds=2, precision=0.02, stacks=stacks)
+    assert run.rounds == LEAST_PAIRS
+    rounds = {
+        name: [trial.round for trial in run.trials if trial.stack == name]
+        for name in ("a/s", "b/s", "c/s")
+    }
+    assert rounds == {"a/s": [*range(1, 7)], "b/s": [*range(1, 7)], "c/s": [1, 2]}
+    assert tuple(outcome.trial for outcome in run.outcomes) == run.trials
 
 
 # calibration

@@ -4,6 +4,7 @@ Only pure functions, but beside Locust: importing it must not patch this process
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import cattrs
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolkit.histogram import LatencyHistogram
 from toolkit.measured import LoadResult
-from toolkit.model import Phase
+from toolkit.model import Arrivals, Phase
 
 Part = dict[str, Any]
 
@@ -22,15 +23,17 @@ class Functions(NamedTuple):
     merge: Callable[[list[Part]], Part]
     fairness: Callable[[list[int]], float | None]
     shares: Callable[[Phase, int], Iterator[Phase]]
+    arrivals: Callable[..., Iterator[float]]
 
 
 @pytest.fixture(scope="module")
 def load() -> Functions:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
+        from toolkit.client.pace import arrivals
         from toolkit.load.gauge import fairness, merge
         from toolkit.load.inside import shares
-    return Functions(merge, fairness, shares)
+    return Functions(merge, fairness, shares, arrivals)
 
 
 def latencies(*seconds: float) -> str:
@@ -46,6 +49,7 @@ def part(**changes: object) -> Part:
         "duration": 2.0,
         "requests": 4,
         "errors": {},
+        "unanswered": 0,
         "latency": latencies(0.1, 0.2, 0.3, 0.4),
         "service": None,
         "connections": 1,
@@ -61,6 +65,9 @@ def part(**changes: object) -> Part:
         "cpu_system": 0.2,
         "lag": 0.001,
         "memory": 100,
+        "switches": 50.0,
+        "threads": 3,
+        "open_files": 20,
         "seen": 9,
         "locust_seen": 9,
         **changes,
@@ -77,6 +84,8 @@ def test_the_result_of_one_process_is_its_own(load: Functions) -> None:
     assert (result.requests, result.duration, result.throughput) == (4, 2.0, 2.0)
     assert (result.connections, result.silence, result.slices) == (1, 0.1, (1.0, 2.0))
     assert (result.use.cpu_user, result.use.cpu_system, result.use.memory) == (0.3, 0.2, 100)
+    assert (result.use.processes, result.use.cpu_of_all) == (1, result.use.cpu) == (1, 0.5)
+    assert (result.use.switches, result.use.threads, result.use.open_files) == (50, 3, 20)
     assert result.latency == latencies(0.1, 0.2, 0.3, 0.4)
     assert (result.offered, result.late, result.recovery, result.service) == (None,) * 4
 
@@ -84,11 +93,19 @@ def test_the_result_of_one_process_is_its_own(load: Functions) -> None:
 def test_counts_are_added_up(load: Functions) -> None:
     result = merged(
         load,
-        part(errors={"late": 2, "status 500": 1}, connections=3, slices=[1.0, 2.0]),
-        part(errors={"late": 3}, connections=4, slices=[10.0, 20.0], seen=1, locust_seen=2),
+        part(errors={"late": 2, "status 500": 1}, connections=3, slices=[1.0, 2.0], unanswered=2),
+        part(
+            errors={"late": 3},
+            connections=4,
+            slices=[10.0, 20.0],
+            seen=1,
+            locust_seen=2,
+            unanswered=3,
+        ),
     )
     assert result.requests == 8
     assert result.errors == {"late": 5, "status 500": 1}
+    assert (result.unanswered, result.failed) == (5, 6)
     assert result.connections == 7
     assert result.slices == (11.0, 22.0)
     assert (result.seen, result.locust_seen) == (10, 11)
@@ -143,7 +160,20 @@ def test_cpu_is_that_of_the_busiest_process_and_lag_that_of_the_latest(load: Fun
     )
     assert (result.use.cpu_user, result.use.cpu_system) == (0.2, 0.6)
     assert result.use.lag == 0.002
-    assert result.use.memory == 200
+
+
+def test_what_all_processes_use_is_added_up_beside_that_of_the_busiest(load: Functions) -> None:
+    """But files are open in a process each: the one that has the most runs out first."""
+    result = merged(
+        load,
+        part(cpu_user=0.5, cpu_system=0.1, switches=100.0, threads=3, open_files=70),
+        part(cpu_user=0.2, cpu_system=0.6, switches=20.0, threads=4, open_files=60),
+        part(cpu_user=0.1, cpu_system=0.0, switches=3.0, threads=5, open_files=50),
+    )
+    assert result.use.cpu == pytest.approx(0.8)
+    assert result.use.cpu_of_all == pytest.approx(1.5)
+    assert (result.use.processes, result.use.memory) == (3, 300)
+    assert (result.use.switches, result.use.threads, result.use.open_files) == (123, 12, 70)
 
 
 def test_the_longest_silence_of_any_process_counts(load: Functions) -> None:
@@ -193,6 +223,7 @@ def test_shares_of_a_closed_loop_are_all_users_and_differ_by_one_at_most(
     assert sum(found) == users
     assert max(found) - min(found) <= 1
     assert all(share.rate is None for share in load.shares(phase, workers))
+    assert all(share.shift == 0 for share in load.shares(phase, workers))
 
 
 @given(st.floats(1, 1e5), st.integers(1, 16), st.integers(0, 2**32))
@@ -205,6 +236,24 @@ def test_shares_of_an_open_loop_are_the_whole_rate_with_arrivals_of_their_own(
     assert len({share.seed for share in found}) == workers
     assert found[0].seed == seed
     assert {share.part for share in found} == {0.5}
+
+
+@given(st.floats(1, 1e4), st.integers(2, 16))
+def test_constant_arrivals_of_several_processes_are_even_together(
+    load: Functions, rate: float, workers: int
+) -> None:
+    """As those of one process are: at one moment all of them at once would be a burst."""
+    phase = Phase(users=256, duration=2.0, rate=rate, part=0.5, arrivals=Arrivals.CONSTANT)
+    starts = sorted(
+        start
+        for share in load.shares(phase, workers)
+        for start in islice(
+            load.arrivals(share.rate, share.seed, poisson=False, shift=share.shift), 5
+        )
+    )
+    assert len(starts) == 5 * workers
+    gaps = [after - before for before, after in pairwise(starts)]
+    assert gaps == pytest.approx([1 / rate] * len(gaps), rel=1e-6)
 
 
 def test_one_process_has_the_whole_phase(load: Functions) -> None:

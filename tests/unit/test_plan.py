@@ -29,6 +29,7 @@ from toolkit.plan import (
     own_phases,
     ramp_phases,
     rate_phases,
+    recovery_limit,
 )
 
 CASES = sorted((f"{app}/s", workload) for app in "abc" for workload in ("list", "create"))
@@ -229,7 +230,7 @@ def test_a_ramp_doubles_its_users_and_ends_with_the_most(most: int) -> None:
 
 
 def test_only_the_first_window_of_a_server_is_after_a_warm_up() -> None:
-    load = LoadSettings(warmup=3.0, warmup_requests=77)
+    load = LoadSettings(warmup=3.0, warmup_requests=77, connections=20)
     first, *others = ramp_phases(load)
     assert (first.settle, first.least) == (3.0, 77)
     assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
@@ -240,6 +241,22 @@ def test_only_the_first_window_of_a_server_is_after_a_warm_up() -> None:
         assert {(phase.settle < 3.0, phase.least) for phase in others} == {(True, 0)}
     only = capacity_phase(load, users=9)
     assert (only.users, only.settle, only.least, only.duration) == (9, 3.0, 77, load.duration)
+
+
+@pytest.mark.parametrize(
+    ("requests", "connections", "least"), [(100, 256, 256), (100, 99, 100), (0, 1, 1)]
+)
+@pytest.mark.parametrize("overload", [False, True])
+def test_every_connection_is_open_before_the_first_window_at_a_fixed_rate(
+    requests: int, connections: int, least: int, overload: bool
+) -> None:
+    """Where the server needs them all: each has been given a request then."""
+    load = LoadSettings(
+        warmup_requests=requests, connections=connections, rates=(0.5, 0.9, 1.2, 1.5)
+    )
+    first, *others = rate_phases(load, capacity=100.0, seed=1, overload=overload)
+    assert first.least == least
+    assert {phase.least for phase in others} == {0}
 
 
 def test_ramps_and_capacity_are_closed_loops() -> None:
@@ -279,6 +296,47 @@ def test_rates_of_its_own_go_down_from_just_below_the_capacity_of_a_stack() -> N
     assert {(phase.users, phase.duration, phase.arrivals) for phase in phases} == {
         (17, load.duration, Arrivals.CONSTANT)
     }
+
+
+@pytest.mark.parametrize(
+    ("duration", "capacity", "first", "last"),
+    [
+        # 200 answers at 95 % and at 30 % of it
+        (1.0, 1000.0, 1.0, 1.0),
+        (1.0, 100.0, 200 / 95, 5.0),
+        (0.1, 100.0, 200 / 95, 5.0),
+        (0.1, 1000.0, 200 / 950, 200 / 300),
+        # and no longer than five seconds, unless that is asked for
+        (1.0, 5.0, 5.0, 5.0),
+        (7.0, 5.0, 7.0, 7.0),
+    ],
+)
+def test_a_slow_stack_gets_time_for_200_answers_at_a_rate_of_its_own(
+    duration: float, capacity: float, first: float, last: float
+) -> None:
+    phases = [*own_phases(LoadSettings(duration=duration), capacity, seed=1)]
+    assert phases[0].duration == pytest.approx(first)
+    assert phases[-1].duration == pytest.approx(last)
+
+
+@given(st.floats(0.1, 60), st.floats(0.1, 1e5))
+def test_a_window_at_a_rate_of_its_own_is_never_shorter_than_asked_for(
+    duration: float, capacity: float
+) -> None:
+    for phase in own_phases(LoadSettings(duration=duration), capacity, seed=1):
+        assert phase.rate is not None
+        assert phase.duration >= duration
+        assert phase.duration >= min(5.0, 199.999 / phase.rate)
+        assert phase.duration <= max(5.0, duration)
+
+
+@pytest.mark.parametrize(
+    ("window", "limit"), [(0.1, 5.0), (5.0, 5.0), (8.0, 8.0), (15.0, 15.0), (60.0, 15.0)]
+)
+def test_calm_is_waited_for_as_long_as_the_overload_was_from_5_to_15_s(
+    window: float, limit: float
+) -> None:
+    assert recovery_limit(window) == limit
 
 
 def test_no_two_windows_of_a_server_have_the_same_arrivals() -> None:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from toolkit.compare import tables
+from toolkit.histogram import LatencyHistogram
 from toolkit.measured import (
     Calibration,
     Failure,
@@ -59,6 +60,13 @@ def judged(measured: Measurement, placement: Placement, *, keep_alive: bool = Tr
 
     phases = tuple(replace(phase, findings=findings(phase)) for phase in measured.phases)
     return replace(measured, phases=phases)
+
+
+def latencies(count: int) -> str:
+    """Encode so many, all of 10 ms."""
+    histogram = LatencyHistogram()
+    histogram.record(0.01, count)
+    return histogram.encode()
 
 
 def cells(text: str, stack: str) -> list[list[str]]:
@@ -193,11 +201,63 @@ def test_a_missed_objective_is_told_from_one_that_was_not_measured(
 
 
 def test_overload_tells_what_was_served_and_how_long_it_took_to_get_calm(troubled: Run) -> None:
-    """Of slow/z nobody knows: the toolkit waits for five seconds."""
     text = rendered(troubled, 200)
     assert "120% (1,200/s)" in text
     assert " ".join(cells(text, "a/x")[1][-2:]) == "0.80 s"
-    assert " ".join(cells(text, "slow/z")[1][-4:]) == "100/s, > 5 s"
+
+
+@pytest.mark.parametrize(
+    ("duration", "limit"), [(1.0, "5"), (2.5, "5"), (4.0, "8"), (6.25, "12.5"), (60.0, "15")]
+)
+def test_of_a_stack_that_did_not_get_calm_it_is_said_how_long_that_was_waited_for(
+    troubled: Run, duration: float, limit: str
+) -> None:
+    """As long as the window, which is twice the duration asked for, but 5 to 15 s."""
+    run = replace(troubled, load=replace(troubled.load, duration=duration))
+    slow = cells(rendered(run, 200), "slow/z")[1]
+    assert " ".join(slow[-4:]) == f"100/s, > {limit} s"
+
+
+def test_overload_tells_what_was_never_answered_beside_what_was_wrong(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    """Of 1,600 right ones, 40 wrong ones and 360 without an answer."""
+    changes = {"own": 800, "parts": (1.2,), "latency": latencies(1600)}
+    hung = make_at_rates("a/x", unanswered=360, errors={"status 500": 40}, **changes)
+    text = rendered(make_run((hung, make_at_rates("b/y", own=2000, parts=(1.2,)))), 200)
+    assert "800/s, 2.00 % wrong, 18.00 % unanswered, " in text
+    assert text.count("unanswered") == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(1000, "10.0 / 10.0 / 10.0"), (999, "10.0 / 10.0 / -"), (99, "10.0 / - / -")],
+)
+def test_a_percentile_that_there_are_too_few_answers_for_is_not_shown(
+    make_measurement: MakeMeasurement,
+    make_at_rates: MakeMeasurement,
+    make_run: MakeRun,
+    count: int,
+    shown: str,
+) -> None:
+    at_rate = make_at_rates("a/x", parts=(0.5,), latency=latencies(count))
+    text = rendered(make_run((make_measurement("a/x"), at_rate)), 200)
+    assert " ".join(cells(text, "a/x")[1][1:]) == shown
+
+
+def test_a_client_that_was_not_calibrated_is_named_as_one_of_which_nobody_knows_what_it_adds(
+    make_measurement: MakeMeasurement, quick: Run, troubled: Run
+) -> None:
+    """Of two clients one was calibrated, or none of one."""
+    assert "adds by itself is not known" not in rendered(quick, 200)
+    assert "What SocketUser adds by itself is not known." in rendered(troubled, 200)
+    others = tuple(
+        make_measurement(stack, client=client)
+        for stack, client in (("c/z", "HttpUser"), ("d/z", "FastHttpUser"))
+    )
+    text = rendered(replace(quick, outcomes=(*quick.outcomes, *others)), 200)
+    assert "What FastHttpUser, HttpUser adds by itself is not known." in text
+    assert "SocketUser by itself, against a target" in text
 
 
 @pytest.mark.parametrize(
@@ -243,7 +303,7 @@ def test_the_highest_rate_that_all_should_carry_is_the_last_to_go(
     latency = make_at_rates("a/x", parts=(0.3, 0.5, 0.7, 0.9))
     run = make_run((latency, make_at_rates("a/x", parts=(1.2,))))
     (table,) = tables(run)
-    columns = rate_columns(table)
+    columns = rate_columns(table, run)
     assert [column.title[:4].rstrip(" (") for column in columns] == [
         *("stac", "30%", "50%", "70%", "90%", "120%")
     ]

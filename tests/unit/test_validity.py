@@ -101,6 +101,13 @@ OPEN = replace(
 P50, P99 = LatencyHistogram.decode(OPEN.load.latency).percentiles(50, 99)
 SLOW = replace(OPEN, load=replace(OPEN.load, latency=latencies(0.02, 1000)))
 SLOW_P99 = LatencyHistogram.decode(SLOW.load.latency).percentiles(99)[0]
+IN_STEP = replace(
+    CLOSED,
+    phase=replace(CLOSED.phase, users=500),
+    load=replace(CLOSED.load, latency=latencies(0.5, 2000)),
+)
+"""Users that all wait for half a second: when they are in step with each other, in silence."""
+IN_STEP_P99 = LatencyHistogram.decode(IN_STEP.load.latency).percentiles(99)[0]
 OVERLOAD: Changes = {"phase.part": 1.2}
 OWN: Changes = {"phase.part": None, "phase.own": 0.95}
 """A rate that may be too much: beyond the baseline's capacity, or just below the stack's own."""
@@ -164,9 +171,10 @@ CASES = [
     Case(
         validity._answers,
         "no-answers",
+        # where one answer may be all there is to come
+        base=planted(OPEN, OWN),
         fine={"load.requests": 1},
         invalid={"load.requests": 0},
-        entangled=True,
     ),
     Case(
         validity._errors,
@@ -275,8 +283,17 @@ CASES = [
         validity._overloaded,
         "overloaded",
         base=OPEN,
-        fine={"load.requests": 950, "load.kept": 950},
-        warned=({"load.requests": 949, "load.kept": 949}, {"load.requests": 100, "load.kept": 100}),
+        # of few, two standard deviations may be missing
+        fine={"load.requests": 937, "load.kept": 937},
+        warned=({"load.requests": 936, "load.kept": 936}, {"load.requests": 100, "load.kept": 100}),
+    ),
+    Case(
+        validity._overloaded,
+        "overloaded",
+        base=planted(OPEN, {"phase.rate": 5000.0, "load.offered": 10_000}),
+        # of many, 5 %
+        fine={"load.requests": 9500, "load.kept": 9500},
+        warned=({"load.requests": 9499, "load.kept": 9499},),
     ),
     Case(
         validity._overloaded,
@@ -327,6 +344,14 @@ CASES = [
         invalid={"load.latency": latencies(0.0013, 2000)},
     ),
     Case(
+        validity._little,
+        "littles-law",
+        base=planted(CLOSED, {**GENERATOR[0.6], "load.use.processes": 2}),
+        # as many at the other process
+        fine={"phase.users": 41},
+        invalid={"phase.users": 42},
+    ),
+    Case(
         validity._uneven,
         "uneven",
         fine={"load.fairness": 0.9},
@@ -359,6 +384,43 @@ CASES = [
         "hang",
         fine={"load.silence": 0.6},
         invalid={"load.silence": 1.0},
+    ),
+    Case(
+        validity._silence,
+        "hang",
+        base=IN_STEP,
+        fine={"load.silence": 1.99 * IN_STEP_P99},
+        invalid={"load.silence": 2.01 * IN_STEP_P99},
+    ),
+    Case(
+        validity._unanswered,
+        "unanswered",
+        fine={"load.unanswered": 0},
+        invalid={"load.unanswered": 1},
+    ),
+    Case(
+        validity._unanswered,
+        "unanswered",
+        base=OPEN,
+        fine={"load.unanswered": 0},
+        # the limit is 1 % of what was offered
+        warned=({"load.unanswered": 1}, {"load.unanswered": 10}),
+        invalid={"load.unanswered": 11},
+    ),
+    Case(
+        validity._few,
+        "few-answers",
+        # a quarter of the rate for a quarter of the users
+        base=planted(CLOSED, {"phase.users": 8}),
+        fine={"load.requests": 500},
+        warned=({"load.requests": 499}, {"load.requests": 1}),
+    ),
+    Case(
+        validity._few,
+        "few-answers",
+        base=planted(OPEN, {"phase.rate": 50.0, "load.offered": 100, "load.kept": 100}),
+        fine={"load.requests": 100},
+        warned=({"load.requests": 99}, {"load.requests": 1}),
     ),
     Case(
         validity._drift,
@@ -640,10 +702,7 @@ def test_users_that_were_busy_with_errors_are_not_missing() -> None:
         # a closed loop has no schedule, its generator no intended start to be late for
         {"load.use.lag": 1.0},
         {"delay": (1.0, 1.0, 1.0)},
-        # too few answers to judge
-        {"load.requests": 499, "phase.users": 10},
-        {"load.requests": 319, "load.fairness": 0.1},
-        {"load.requests": 499, "load.slices": sloped(9000)},
+        # too few slices to judge
         {"load.slices": (1.0, 9.0, 90.0, 900.0, 9000.0)},
         # one slow slice, or noise, is no drift
         {"load.slices": (100.0, *(1000.0,) * 11)},
@@ -662,6 +721,39 @@ def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: C
 @pytest.mark.parametrize(
     "changes",
     [
+        {"load.requests": 499, "phase.users": 10},
+        {"load.requests": 319, "load.fairness": 0.1},
+        {"load.requests": 499, "load.slices": sloped(9000)},
+    ],
+)
+def test_of_too_few_answers_to_judge_it_is_said_that_they_are_few_and_nothing_else(
+    changes: Changes,
+) -> None:
+    assert judged(planted(CLOSED, changes)) == {"few-answers": WARNED}
+
+
+@pytest.mark.parametrize("base", [CLOSED, OPEN], ids=["closed", "open"])
+def test_no_answers_are_not_few_as_well(base: Evidence) -> None:
+    assert judged(planted(base, {"load.requests": 0})) == {"no-answers": INVALID}
+
+
+def test_a_server_that_answers_nothing_at_all_hangs_from_a_second_on() -> None:
+    nothing = {"load.requests": 0, "load.latency": LatencyHistogram().encode()}
+    assert judged(planted(CLOSED, {**nothing, "load.silence": 1.0})) == {
+        "no-answers": INVALID,
+        "hang": INVALID,
+    }
+
+
+def test_what_waits_in_a_queue_does_not_hang() -> None:
+    """That the queue is not worked off in time is what `overloaded` is about."""
+    queue = {"load.requests": 500, "load.kept": 500, "load.unanswered": 400}
+    assert judged(planted(OPEN, queue)) == {"overloaded": WARNED}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         # far below its capacity a server is idle, serves few at once, and need not be steady
         {"server.cpu_user": 0.01, "host.server_idle": 0.9},
         {"phase.users": 1},
@@ -672,7 +764,14 @@ def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: C
         # of overload no latency is reported that a late start could spoil
         {**OVERLOAD, "load.use.lag": 1.0},
         # few arrivals vary more than 5 %
-        {"phase.rate": 10.0, "load.offered": 35, "load.requests": 35, "load.kept": 35},
+        {"phase.rate": 50.0, "load.offered": 135, "load.requests": 135, "load.kept": 135},
+        # what found all connections busy waits in a queue and need not hang
+        {"load.unanswered": 900, "load.late": 1},
+        {**OVERLOAD, "load.unanswered": 900},
+        {**OWN, "load.unanswered": 900},
+        # of what may be too much few need be answered
+        {**OVERLOAD, "load.requests": 1},
+        {**OWN, "load.requests": 1},
     ],
 )
 def test_an_open_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Changes) -> None:
