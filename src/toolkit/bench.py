@@ -190,6 +190,8 @@ def _rates_to_come(run: Run) -> tuple[float, ...]:
 def _coarsest(run: Run) -> float:
     """Give the worst half-width of the ratios that can be had at all."""
     measured = {item.trial.stack for item in run.outcomes if isinstance(item, Measurement)}
+    if run.baseline not in measured:
+        return 0.0  # more rounds make no ratio
     if run.rounds < LEAST_PAIRS and len(measured) > 1:
         return float("inf")  # though what was invalid so far may have no ratio yet
     widths = []

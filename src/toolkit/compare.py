@@ -344,12 +344,12 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
 
 
 def _percentiles(latency: LatencyHistogram) -> tuple[float | None, ...] | None:
-    """Give those that stand on an answer beyond them at least: of 100 the p99.9 is the longest."""
+    """Give those that have an answer beyond them at least: of 100 the p99.9 is the longest."""
     if not latency.count:
         return None
     found = zip(PERCENTILES, latency.percentiles(*PERCENTILES), strict=True)
     return tuple(
-        seconds if latency.count * (100 - rank) >= 100 else None for rank, seconds in found
+        seconds if latency.count >= round(100 / (100 - rank)) else None for rank, seconds in found
     )
 
 

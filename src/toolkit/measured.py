@@ -224,8 +224,9 @@ class LoadResult:
         duration: Length of the window, seconds.
         requests: Verified answers that came in the window.
         errors: Failed or wrong answers, by message, that came in the window, and tasks that raised.
-        unanswered: Closed loop: requests under way at the end of the load that failed or never
-            ended. Open loop: those meant for the window without an answer seconds after it.
+        unanswered: Closed loop: requests under way at the end of the load that timed out or never
+            ended. Open loop: those meant for the window that nobody was free for even seconds after
+            it, or that never ended; a timeout is an error.
         latency: Latencies of the verified answers, see ``histogram.encode``. Closed loop: of those
             that came in the window, from the sending. Open loop: of those that were meant to be
             sent in the window, from the intended start; where a task sends several requests, the

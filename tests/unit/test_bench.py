@@ -1053,6 +1053,11 @@ def test_rates_of_overload_are_calibrated_too(scene: Scene) -> None:
 # failures
 
 
+def test_without_a_baseline_no_round_is_added(scene: Scene) -> None:
+    scene.runtime.prepare_errors = {"a/s": StackError("no wheel")}
+    assert scene.bench(QUIET, rounds=2, precision=0.02, time_limit=0.002).rounds == 2
+
+
 def test_a_stack_that_cannot_be_built_fails_alone(scene: Scene) -> None:
     scene.runtime.prepare_errors = {"b/s": StackError("no wheel", log="pip says no")}
     run = scene.bench()

@@ -17,6 +17,7 @@ from toolkit.histogram import LatencyHistogram
 from toolkit.load.foreign import ForeignUsers, client_of, tells_connections
 from toolkit.model import Arrivals, Phase
 from toolkit.plan import recovery_limit
+from toolkit.wire.channel import TIMED_OUT
 
 SLICES = 12
 _BEAT = 0.01
@@ -130,7 +131,7 @@ class Gauge:
 
     def rest(self) -> None:
         """End the load; in an open loop after all that was meant for the window has ended."""
-        began, failed = perf_counter(), self._recorder.failed
+        began = perf_counter()
         limit = _DRAIN_LIMIT
         if self._phase.overload and self._phase.rate is not None and self._phase.part is not None:
             calm = self._phase.rate / self._phase.part * _RECOVERY_PART
@@ -151,7 +152,7 @@ class Gauge:
         while self._pace.running and perf_counter() - began < limit + _TIMEOUT:
             gevent.sleep(_BEAT)
         if self._phase.rate is None:
-            self._unanswered = self._recorder.failed - failed + self._pace.running
+            self._unanswered = _timed_out(self._recorder.window) + self._pace.running
         else:
             self._unanswered = max(self._missing(), 0)
 
@@ -292,6 +293,16 @@ def fairness(answers: list[int]) -> float | None:
     """
     squares = sum(count * count for count in answers)
     return sum(answers) ** 2 / (len(answers) * squares) if squares else None
+
+
+def _timed_out(window: Window) -> int:
+    return sum(
+        count
+        for series in window.values()
+        for errors in (series.errors, series.new_errors)
+        for message, count in errors.items()
+        if message.startswith(TIMED_OUT)
+    )
 
 
 def _switches(usage: resource.struct_rusage) -> int:

@@ -72,8 +72,8 @@ def _load(run: Run) -> str:
     if load.rates and load.rate_rounds:
         text += (
             f". Fixed rates: open loop, {load.arrivals} arrivals, up to {load.connections} "
-            f"connections, {load.duration * RATE_STRETCH:g} s measured ({load.duration:g} s at "
-            f"parts of a stack's own capacity), {counted(load.rate_rounds, 'round')}"
+            f"connections, {load.duration * RATE_STRETCH:g} s measured ({load.duration:g} s and "
+            f"more at parts of a stack's own capacity), {counted(load.rate_rounds, 'round')}"
         )
     return (
         f"{text}. Warm-up {load.warmup:g} s and at least {load.warmup_requests} requests; a fresh "

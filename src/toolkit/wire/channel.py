@@ -24,6 +24,9 @@ _READ, _WRITE = 1, 2
 _CHUNK = 65_536
 _REAP_EVERY = 0.1
 _UNFINISHED = frozenset({errno.EINPROGRESS, errno.EAGAIN, errno.ENOTCONN})
+TIMED_OUT = "no answer within"
+"""How the error of a request begins that took longer than it may."""
+
 _ENDED = frozenset({errno.EPIPE, errno.ECONNRESET})
 
 
@@ -316,7 +319,7 @@ class Channel:
     def fail_if_late(self, now: float) -> None:
         """End the request under way if its time is over."""
         if self.busy and now - self.begun > self.timeout:
-            self._fail(f"no answer within {self.timeout:g} s")
+            self._fail(f"{TIMED_OUT} {self.timeout:g} s")
 
     def _fail(self, reason: str) -> None:
         """End the request with an error; in a later turn of the loop, so that nothing recurses."""
