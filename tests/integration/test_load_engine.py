@@ -176,6 +176,7 @@ def test_a_rate_is_one_of_tasks_however_many_requests_each_sends(load: Load, kin
     """Three times the answers must not hide that tasks are missing, nor make up for them."""
     (opened,), answered = load(THRICE[kind], [OPEN])
     assert opened.offered == pytest.approx(100 * opened.duration, abs=2)
+    assert opened.kept is not None
     assert opened.kept == pytest.approx(opened.offered, abs=OPEN.users)
     assert opened.requests == pytest.approx(3 * opened.kept, abs=3 * OPEN.users)
     assert LatencyHistogram.decode(opened.service or "").count == opened.offered
