@@ -136,7 +136,7 @@ def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column]:
     if wanted is not None:
         title = f"for {format_rate(wanted)}/s"
         columns.append(Column(title, lambda row: _optional(row.replicas(wanted), str), drop=1))
-    return columns
+    return [c for c in columns if not c.drop or any(c.cell(row) != "-" for row in comparison.rows)]
 
 
 def _name(row: Row) -> str:
