@@ -1,28 +1,18 @@
 """The main loop: check every stack, then measure case after case, storing each outcome at once."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from statistics import median
 
 from toolkit.compare import tables, usable_rates
-from toolkit.contract import Exchange
-from toolkit.errors import EnvironmentFault, StackError, ToolkitError
-from toolkit.knee import find_knee, has_stopped_growing
-from toolkit.measured import (
-    Calibration,
-    Failure,
-    HostReading,
-    Measurement,
-    Outcome,
-    PhaseResult,
-    Run,
-    StackFacts,
-    Usage,
-)
-from toolkit.model import App, Phase, Plan, Stack, Stage, Trial, Workload, original_of
-from toolkit.objective import keeps
+from toolkit.contract import with_what_there_is
+from toolkit.errors import EnvironmentFault, StackError
+from toolkit.knee import find_knee
+from toolkit.measured import Control, Failure, Measurement, Outcome, Run, StackFacts
+from toolkit.model import Broken, Need, Phase, Plan, Stack, Stage, Trial, Workload, original_of
 from toolkit.plan import (
     OWN_PARTS,
     capacity_phase,
@@ -31,37 +21,14 @@ from toolkit.plan import (
     ramp_phases,
     rate_phases,
 )
-from toolkit.ports import LoadEngine, LoadSession, Observer, Runtime, Service, Tick
 from toolkit.stats import LEAST_PAIRS
-from toolkit.store import Store, utc_now
-from toolkit.usage import compare_readings, summarize_usage
-from toolkit.validity import Evidence, find_faults
+from toolkit.store import utc_now
+from toolkit.trial import World, failure_of, measure, measure_alone
 from toolkit.verify import require_contract
 
 _USERS_IF_UNKNOWN = 32
-_QUICK = 0.05
-"""Seconds that a reading may take to be made between the ends of a window, too; an engine's own
-answer takes up to one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What a bench works with.
-
-    Attributes:
-        exchanges: Gives the contract of an app; empty if it has none.
-        read_host: Reads what the machine has done so far.
-        calibrate: Measures a client (by name) at rates against a target that answers at once;
-            None for a client it does not know.
-    """
-
-    runtime: Runtime
-    load: LoadEngine
-    store: Store
-    observer: Observer
-    exchanges: Callable[[App], Sequence[Exchange]]
-    read_host: Callable[[], HostReading]
-    calibrate: Callable[[str, Sequence[float]], Calibration | None]
+_CONTROL = Phase(users=64, duration=1.0, settle=0.3, least=200)
+"""How a backing service is loaded by itself."""
 
 
 def run_bench(plan: Plan, run: Run, world: World) -> Run:
@@ -73,7 +40,7 @@ def run_bench(plan: Plan, run: Run, world: World) -> Run:
     Args:
         plan: What to do.
         run: The document to fill, without stacks and outcomes.
-        world: Runtime, load, store, observer.
+        world: What to do it with.
 
     Raises:
         EnvironmentFault: Nothing can be built, or results cannot be written.
@@ -87,7 +54,7 @@ class _Bench:
         self._world = world
         self._run = run
         self._stacks = {stack.id: stack for stack in plan.stacks}
-        self._workloads = {workload.name: workload for workload in plan.workloads}
+        self._workloads = {workload.id: workload for workload in plan.workloads}
         self._broken: Mapping[str, Failure] = {}
         self._began = time.monotonic()
 
@@ -96,7 +63,7 @@ class _Bench:
         world.observer.planned(plan, world.runtime.facts)
         world.store.save(self._run)
         facts, self._broken = _prepare(plan.stacks, world)
-        self._run = replace(self._run, stacks=tuple(facts))
+        self._run = replace(self._run, stacks=tuple(facts), controls=self._controls())
         self._began = time.monotonic()
         at_rates = [t for t in plan.trials if t.stage in (Stage.LATENCY, Stage.OVERLOAD)]
         for trial in plan.trials[: len(plan.trials) - len(at_rates)]:
@@ -112,20 +79,39 @@ class _Bench:
     def _do(self, trial: Trial) -> None:
         number = len(self._run.outcomes) + 1
         self._world.observer.trial_started(trial, number)
-        outcome: Outcome
-        if trial.stack in self._broken:
-            outcome = replace(self._broken[trial.stack], trial=trial)
-        else:
-            outcome = measure(
-                trial,
-                self._stacks[trial.stack],
-                self._workloads[trial.workload],
-                self._run,
-                self._world,
-            )
+        outcome = self._outcome(trial)
         self._run = replace(self._run, outcomes=(*self._run.outcomes, outcome))
         self._world.store.save(self._run)
         self._world.observer.trial_finished(outcome, number)
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        if trial.stack in self._broken:
+            return replace(self._broken[trial.stack], trial=trial)
+        stack, workload = self._stacks[trial.stack], self._workloads[trial.workload]
+        reason = why_not(stack, workload, self._world.broken)
+        if reason is not None:
+            return Failure(trial=trial, stage="broken upstream", message=reason)
+        phases = phases_of(trial, self._run)
+        if phases is None:
+            baseline = self._run.baseline
+            message = f"the rates are parts of the capacity of {baseline}, which is not known"
+            return Failure(trial=trial, stage="load", message=message)
+        return measure(trial, stack, workload, phases, self._run, self._world)
+
+    def _controls(self) -> tuple[Control, ...]:
+        """Load the upstream by itself, as each workload that needs nothing else would."""
+        upstream = self._world.backings.started.get(Need.UPSTREAM)
+        if upstream is None:
+            return ()
+        alone = [item for item in self._workloads.values() if item.needs == (Need.UPSTREAM,)]
+        found = []
+        for workload in alone:
+            self._world.observer.noted(f"Measuring {workload.id} without a server ...")
+            try:
+                found.append(measure_alone(upstream, workload, _CONTROL, self._world))
+            except (StackError, EnvironmentFault) as error:
+                self._world.observer.noted(f"The upstream by itself was not measured: {error}")
+        return tuple(found)
 
     def _sharpen(self) -> None:
         """Add rounds of capacity until the ratios are as precise as asked, or the time is over."""
@@ -214,7 +200,7 @@ def _prepare(
         try:
             facts.append(world.runtime.prepare(stack, world.observer))
         except StackError as error:
-            broken[stack.id] = _failure(_unplaced(stack), "prepare", error)
+            broken[stack.id] = failure_of(_unplaced(stack), "prepare", error)
             world.observer.noted(f"{stack.id} cannot be built: {error}")
     for stack in stacks:
         if stack.id in broken:
@@ -222,51 +208,30 @@ def _prepare(
         world.observer.noted(f"Checking the answers of {stack.id} ...")
         stage = "start"
         try:
-            with world.runtime.serve(stack) as service:
+            world.backings.prepare(stack)
+            with world.runtime.serve(stack, world.backings.environment(stack)) as service:
                 stage = "verify"
-                require_contract(service, world.exchanges(stack.app))
+                every = world.exchanges(stack.app)
+                exchanges = with_what_there_is(every, lambda need: need in world.backings.started)
+                require_contract(service, stack, exchanges, world.broken)
         except StackError as error:
-            broken[stack.id] = _failure(_unplaced(stack), stage, error)
+            broken[stack.id] = failure_of(_unplaced(stack), stage, error)
             world.observer.noted(f"{stack.id} will not be measured: {error}")
     return facts, broken
 
 
+def why_not(stack: Stack, workload: Workload, broken: Sequence[Broken]) -> str | None:
+    """Say why a case makes no sense, by the list of what is broken upstream; None if it does."""
+    for item in broken:
+        if fnmatchcase(stack.id, item.stack) and any(
+            fnmatchcase(workload.name, pattern) for pattern in item.workloads
+        ):
+            return f"{item.reason} [{item.evidence}]"
+    return None
+
+
 def _unplaced(stack: Stack) -> Trial:
     return Trial(stack=stack.id, workload="", round=0, position=0)
-
-
-def _failure(trial: Trial, stage: str, error: ToolkitError) -> Failure:
-    return Failure(trial=trial, stage=stage, message=str(error), log=error.log)
-
-
-def measure(trial: Trial, stack: Stack, workload: Workload, run: Run, world: World) -> Outcome:
-    """Run one trial: fresh server, fresh load generator, its phases one after the other."""
-    started_at = utc_now()
-    phases = phases_of(trial, run)
-    if phases is None:
-        message = f"the rates are parts of the capacity of {run.baseline}, which is not known"
-        return Failure(trial=trial, stage="load", message=message)
-    stage = "start"
-    stop_seconds = None
-    try:
-        # the generator starts first: its imports are done when the server is up
-        with world.load.open(workload) as session, world.runtime.serve(stack) as service:
-            stage = "load"
-            session.aim(service.url)
-            results = _run_phases(trial, stack, phases, session, service, run, world)
-            start_seconds = service.start_seconds
-            stage = "stop"
-            if trial.stage is Stage.RAMP:
-                stop_seconds = service.stop()
-    except (StackError, EnvironmentFault) as error:
-        return _failure(trial, stage, error)
-    return Measurement(
-        trial=trial,
-        started_at=started_at,
-        phases=results,
-        start_seconds=start_seconds,
-        stop_seconds=stop_seconds,
-    )
 
 
 def phases_of(trial: Trial, run: Run) -> Iterable[Phase] | None:
@@ -326,91 +291,3 @@ def capacity_of(run: Run, stack: str, workload: str) -> float | None:
     ]
     rates = usable or all_rates
     return median(rates) if rates else None
-
-
-def _run_phases(
-    trial: Trial,
-    stack: Stack,
-    phases: Iterable[Phase],
-    session: LoadSession,
-    service: Service,
-    run: Run,
-    world: World,
-) -> tuple[PhaseResult, ...]:
-    results: list[PhaseResult] = []
-    for phase in phases:
-        watch = _Watch(service, world.read_host, lambda tick: world.observer.ticked(trial, tick))
-        load = session.run(phase, watch)
-        server = summarize_usage(watch.usages)
-        where = run.placement
-        host = compare_readings(
-            watch.host,
-            server_cpus=len(where.server_cpus),
-            client_cpus=len(where.client_cpus),
-            server_cpu=server.cpu,
-            # the tool itself works beside the generator
-            client_cpu=load.use.cpu_of_all + watch.own_cpu(),
-            shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
-        )
-        delay = None
-        if phase.rate is not None:
-            own = [item for item in run.calibrations if item.client == load.client]
-            delay = own[0].delay_at(phase.rate) if own else None
-        evidence = Evidence(
-            phase=phase,
-            load=load,
-            server=server,
-            host=host,
-            placement=where,
-            keep_alive=stack.server.keep_alive,
-            delay=delay,
-        )
-        # a ramp looks for full load: that its first steps are not says nothing
-        findings = () if trial.stage is Stage.RAMP else find_faults(evidence)
-        results.append(
-            PhaseResult(phase=phase, load=load, server=server, host=host, findings=findings)
-        )
-        if trial.stage is Stage.RAMP and has_stopped_growing(results):
-            break
-        if phase.own is not None and keeps(results[-1], run.load.objective):
-            break
-    return tuple(results)
-
-
-@dataclass
-class _Watch:
-    """Reads the server's use at both ends of the window and in between, and sees it die."""
-
-    service: Service
-    read_host: Callable[[], HostReading]
-    show: Callable[[Tick], None]
-    usages: list[Usage] = field(default_factory=list)
-    host: list[HostReading] = field(default_factory=list)
-    own: list[float] = field(default_factory=list)
-    took: float = 0.0
-
-    def window_opened(self) -> None:
-        self._sample()
-
-    def window_closed(self) -> None:
-        self._sample()
-
-    def own_cpu(self) -> float:
-        """CPU seconds per second that this process used itself."""
-        return (self.own[-1] - self.own[0]) / (self.usages[-1].at - self.usages[0].at)
-
-    def ticked(self, tick: Tick) -> None:
-        ended = self.service.death()
-        if ended is not None:
-            raise StackError(f"the server died under load: {ended}", log=self.service.log_tail())
-        if self.usages and self.took < _QUICK:
-            self._sample()
-        self.show(tick)
-
-    def _sample(self) -> None:
-        """Read both; the readings lie a few milliseconds off the ends, under the same load."""
-        began = time.monotonic()
-        self.usages.append(self.service.usage())
-        self.host.append(self.read_host())
-        self.own.append(time.process_time())
-        self.took = time.monotonic() - began

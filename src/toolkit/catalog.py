@@ -2,8 +2,8 @@
 
 import ast
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,14 @@ from typing import Any
 from toolkit.errors import ConfigError
 from toolkit.model import (
     App,
+    Broken,
     Interface,
+    Need,
     Server,
     Stack,
     Workload,
 )
+from toolkit.parameters import Parameters
 from toolkit.spelling import did_you_mean
 
 _PACKAGE = Path(__file__).parent
@@ -71,8 +74,26 @@ class Catalog:
             Stack(app=app, server=server)
             for app in self.apps
             for server in self.servers
-            if app.interface in server.interfaces
+            if not _misfit(app, server)
         )
+
+    @cached_property
+    def broken(self) -> tuple[Broken, ...]:
+        """What is listed in ``deploy/broken.toml`` as not working upstream.
+
+        Raises:
+            ConfigError: The list cannot be read.
+        """
+        file = self.path / "deploy" / "broken.toml"
+        if not file.is_file():
+            return ()
+        try:
+            return tuple(
+                Broken(**{**entry, "workloads": tuple(entry.get("workloads", ()))})
+                for entry in _load(file).get("broken", ())
+            )
+        except TypeError as error:
+            raise ConfigError(f"{file}: {error}") from error
 
     def select_stacks(self, patterns: Iterable[str]) -> tuple[Stack, ...]:
         """Stacks whose id matches a glob, in the order of the patterns.
@@ -81,26 +102,80 @@ class Catalog:
             ConfigError: A pattern matches nothing.
         """
         known = {stack.id: stack for stack in self.stacks}
-        apps = {app.name: app for app in self.apps}
-        servers = {server.name: server for server in self.servers}
         for pattern in patterns:
             app, _, server = pattern.partition("/")
-            if pattern not in known and app in apps and server in servers:
-                raise ConfigError(
-                    f"stack {pattern} cannot work: {app} is an {apps[app].interface.upper()} app, "
-                    f"{server} serves {' and '.join(servers[server].interfaces).upper()}",
-                    hint="`toolkit list` shows the stacks that fit together.",
-                )
+            if pattern not in known:
+                self._explain([app], [server])
         return tuple(known[name] for name in _select("stack", patterns, known))
+
+    def combine(self, apps: Iterable[str], servers: Iterable[str]) -> tuple[Stack, ...]:
+        """Every app with every server that fits, both chosen by globs and in their order.
+
+        Raises:
+            ConfigError: A glob matches nothing, or nothing fits together.
+        """
+        chosen_apps = _select("app", apps, {app.name: app for app in self.apps})
+        chosen = _select("server", servers, {server.name: server for server in self.servers})
+        known = {stack.id: stack for stack in self.stacks}
+        ids = [f"{app}/{server}" for app in chosen_apps for server in chosen]
+        found = tuple(known[name] for name in ids if name in known)
+        if not found:
+            self._explain(chosen_apps, chosen)
+        return found
 
     def select_workloads(self, patterns: Iterable[str]) -> tuple[Workload, ...]:
         """Workloads whose name matches a glob, in the order of the patterns.
 
+        A name may be followed by parameters, ``upstream?delay=5ms``; those not given have their
+        defaults.
+
         Raises:
-            ConfigError: A pattern matches nothing.
+            ConfigError: A pattern matches nothing, or a workload has no such parameter.
         """
         known = {workload.name: workload for workload in self.workloads}
-        return tuple(known[name] for name in _select("workload", patterns, known))
+        chosen: dict[str, Workload] = {}
+        for pattern in patterns:
+            # a ? may also be part of a glob; parameters have a =
+            name, mark, query = pattern.partition("?")
+            if "=" not in query:
+                name, mark, query = pattern, "", ""
+            for found in _select("workload", [name], known):
+                workload = known[found]
+                if mark:
+                    try:
+                        values = Parameters(workload.parameters, query).values()
+                    except ConfigError as error:
+                        raise ConfigError(f"{found}: {error}", hint=error.hint) from None
+                    workload = replace(workload, parameters=values)
+                chosen[workload.id] = workload
+        return tuple(chosen.values())
+
+    def _explain(self, apps: Iterable[str], servers: Iterable[str]) -> None:
+        """Say why apps and servers that there are do not fit together; nothing if one is unknown.
+
+        Raises:
+            ConfigError: They do not.
+        """
+        by_name = {app.name: app for app in self.apps}
+        servers_by_name = {server.name: server for server in self.servers}
+        for app in apps:
+            for server in servers:
+                if app in by_name and server in servers_by_name:
+                    raise ConfigError(
+                        f"stack {app}/{server} cannot work: "
+                        f"{_misfit(by_name[app], servers_by_name[server])}",
+                        hint="`toolkit list` shows the stacks that fit together.",
+                    )
+
+
+def _misfit(app: App, server: Server) -> str:
+    """Say why a server cannot serve an app; empty if it can."""
+    if app.interface not in server.interfaces:
+        speaks = " and ".join(server.interfaces).upper()
+        return f"{app.name} is an {app.interface.upper()} app, {server.name} serves {speaks}"
+    if not any(fnmatchcase(app.name, pattern) for pattern in server.apps):
+        return f"{server.name} serves only {', '.join(server.apps)}"
+    return ""
 
 
 def _select(kind: str, patterns: Iterable[str], known: Mapping[str, object]) -> list[str]:
@@ -127,7 +202,11 @@ def _read_app(file: Path) -> App:
     data = _load(file)
     try:
         return App(
-            **{**data, "interface": Interface(data["interface"])},
+            **{
+                **data,
+                "interface": Interface(data["interface"]),
+                "prepare": tuple(tuple(command) for command in data.get("prepare", ())),
+            },
             name=file.parent.name,
             path=file.parent,
         )
@@ -140,7 +219,12 @@ def _read_server(file: Path) -> Server:
     try:
         interfaces = tuple(Interface(name) for name in data["interfaces"])
         return Server(
-            **{**data, "interfaces": interfaces, "argv": tuple(data["argv"])},
+            **{
+                **data,
+                "interfaces": interfaces,
+                "argv": tuple(data["argv"]),
+                "apps": tuple(data.get("apps", ("*",))),
+            },
             name=file.parent.name,
             path=file.parent,
         )
@@ -151,9 +235,32 @@ def _read_server(file: Path) -> Server:
 def _read_workload(file: Path) -> Workload:
     # parsed, not imported: importing a locustfile brings Locust's monkey-patching with it
     try:
-        docstring = ast.get_docstring(ast.parse(file.read_bytes())) or ""
-    except SyntaxError as error:
+        tree = ast.parse(file.read_bytes())
+        literals = dict(_literals(tree, {"PARAMETERS", "NEEDS"}))
+        needs = tuple(Need(need) for need in literals.get("NEEDS", ()))
+    except (SyntaxError, ValueError) as error:
         raise ConfigError(f"{file}: {error}") from error
+    docstring = ast.get_docstring(tree) or ""
     if not docstring:
         raise ConfigError(f"{file}: a locustfile says in its docstring what one request does")
-    return Workload(name=file.stem, summary=docstring.splitlines()[0], path=file)
+    return Workload(
+        name=file.stem,
+        summary=docstring.splitlines()[0],
+        parameters=literals.get("PARAMETERS", {}),
+        needs=needs,
+        path=file,
+    )
+
+
+def _literals(tree: ast.Module, names: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Give the values of module-level names that are written out.
+
+    Raises:
+        ValueError: One of them is not a literal.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and target.id in names:
+                    yield target.id, ast.literal_eval(node.value)

@@ -167,8 +167,10 @@ class Table:
 
 def tables(run: Run) -> tuple[Table, ...]:
     """Sum up a run, one table per workload in the order of the plan."""
-    workloads = dict.fromkeys(trial.workload for trial in run.trials)
-    return tuple(_table(run, workload) for workload in workloads)
+    measured = dict.fromkeys(trial.workload for trial in run.trials)
+    # trials are shuffled; runs of before 0.1 do not tell the order of their plan
+    ordered = {**dict.fromkeys(name for name in run.workloads if name in measured), **measured}
+    return tuple(_table(run, workload) for workload in ordered)
 
 
 def usable_rates(run: Run, stack: str, workload: str) -> dict[int, float]:

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import cattrs
 
@@ -12,6 +12,8 @@ from toolkit.errors import ConfigError
 from toolkit.model import Arrivals, Knobs, LoadSettings
 from toolkit.spelling import did_you_mean
 from toolkit.units import parse_size
+
+_T = TypeVar("_T")
 
 DEFAULT_STACKS = (
     "flask/gunicorn-sync",
@@ -23,6 +25,49 @@ DEFAULT_STACKS = (
 DEFAULT_WORKLOADS = ("list", "create")
 QUICK: Mapping[str, Any] = {"rounds": 1, "rate_rounds": 0, "users": 32, "warmup": 0.3}
 """What ``--quick`` sets: a first look within a minute, with no interval on any ratio."""
+
+_KINDS_OF_WORK = ("list", "template", "db-read", "upstream", "cpu")
+SETS: Mapping[str, Mapping[str, Any]] = {
+    "quick": QUICK,
+    # each framework on the server that its own documentation names first
+    "frameworks": {
+        "stacks": (
+            "flask/gunicorn-gthread",
+            "flask-async/gunicorn-gthread",
+            "bottle/gunicorn-gthread",
+            "django/gunicorn-gthread",
+            "fastapi/uvicorn",
+            "litestar/uvicorn",
+            "quart/hypercorn",
+        ),
+        "workloads": _KINDS_OF_WORK,
+        "rate_rounds": 0,
+    },
+    "servers": {
+        "apps": ("flask",),
+        "servers": ("*",),
+        "workloads": _KINDS_OF_WORK,
+        "baseline": "flask/gunicorn-sync",
+        "rate_rounds": 0,
+    },
+    "io": {
+        "stacks": (
+            "flask/gunicorn-sync",
+            "flask/gunicorn-gthread",
+            "flask/gunicorn-gevent",
+            "flask/granian-wsgi",
+            "flask-async/gunicorn-gthread",
+            "fastapi/uvicorn",
+            "quart/uvicorn",
+        ),
+        "workloads": tuple(f"upstream?delay={delay}ms" for delay in (0, 5, 20, 100)),
+        "rate_rounds": 0,
+    },
+}
+"""What ``--set NAME`` sets; ``[sets.NAME]`` in toolkit.toml adds to these or replaces them."""
+
+EVERYTHING: Mapping[str, Any] = {"apps": ("*",), "servers": ("*",), "workloads": ("*",)}
+"""What ``--all`` sets."""
 
 AGAINST_ITSELF: Mapping[str, Any] = {"workloads": ("list",), "baseline": "", "rate_rounds": 0}
 """What ``--aa`` sets: one workload and the capacity tell how noisy a machine is."""
@@ -70,12 +115,18 @@ class BenchConfig:
     """Table ``[bench]``: what is measured and how long. See ``LoadSettings`` for the load.
 
     Attributes:
+        stacks: Globs of stacks ...
+        apps: ... or of apps, which are combined with every server that fits and is among ...
+        servers: ... these globs.
+        workloads: Globs of workloads, with parameters where wanted: ``upstream?delay=5ms``.
         precision: Half-width that the intervals of the ratios should reach, as 0.05; 0: the rounds
             are all there are ...
         time_limit: ... and the seconds after which no round is added.
     """
 
     stacks: tuple[str, ...] = DEFAULT_STACKS
+    apps: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
     workloads: tuple[str, ...] = DEFAULT_WORKLOADS
     baseline: str = ""
     rounds: int = 10
@@ -108,13 +159,32 @@ class BenchConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings of one command. ``server`` is the table of the knobs."""
+    """All settings of one command.
+
+    Attributes:
+        server: The table of the knobs.
+        sets: Settings of ``[bench]`` by name, for ``--set``.
+    """
 
     results: str = "results"
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     image: ImageConfig = field(default_factory=ImageConfig)
     server: Knobs = field(default_factory=Knobs)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    sets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: SETS)
+
+    def set_named(self, name: str) -> Mapping[str, Any]:
+        """Give the settings of a set.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        if name not in self.sets:
+            raise ConfigError(
+                f"there is no set {name!r}",
+                hint=did_you_mean(name, self.sets) or f"There are {', '.join(self.sets)}.",
+            )
+        return self.sets[name]
 
 
 def load_config(folder: Path, file: Path | None = None) -> Config:
@@ -153,14 +223,34 @@ def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config
 
 
 def _structure(data: dict[str, Any], file: Path) -> Config:
-    _refuse_unknown(data, Config, file)
+    tables = data.get("sets", {})
+    rest = {key: value for key, value in data.items() if key != "sets"}
+    _refuse_unknown(rest, Config, file)
+    config = _structured(rest, Config, file)
+    _check(config, f"{file}: ")
+    return replace(config, sets={**SETS, **_read_sets(tables, config, file)})
+
+
+def _read_sets(tables: object, config: Config, file: Path) -> dict[str, dict[str, Any]]:
+    if not isinstance(tables, Mapping):
+        raise ConfigError(f"{file}: sets is a table of tables: [sets.NAME]")
+    found = {}
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{file}: sets.{name} is a table: [sets.{name}]")
+        _refuse_unknown(table, BenchConfig, file, f"sets.{name}.")
+        values = _structured(table, BenchConfig, file)
+        found[name] = {key: getattr(values, key) for key in table}
+        _check(replace(config, bench=replace(config.bench, **found[name])), f"{file}: {name}: ")
+    return found
+
+
+def _structured(data: Mapping[str, Any], kind: type[_T], file: Path) -> _T:
     try:
-        config = _converter().structure(data, Config)
+        return _converter().structure(data, kind)
     except cattrs.ClassValidationError as error:
         first = cattrs.transform_error(error, path=f"{file}: ")[0]
         raise ConfigError(first.replace(" @ ", " at ").replace(f"{file}: .", f"{file}: ")) from None
-    _check(config, f"{file}: ")
-    return config
 
 
 def _refuse_unknown(data: Mapping[str, Any], kind: type, file: Path, table: str = "") -> None:
@@ -217,6 +307,13 @@ def _check(config: Config, where: str) -> None:
         ("server.connections", server.connections, server.connections >= 1, "1 or more"),
         ("server.keep_alive", server.keep_alive, server.keep_alive >= 1, "1 second or more"),
         ("server.backlog", server.backlog, 1 <= server.backlog <= 65_535, "1 to 65535"),
+        ("server.max_requests", server.max_requests, server.max_requests >= 0, "0 or more"),
+        (
+            "server.database_pool",
+            server.database_pool,
+            1 <= server.database_pool <= 1000,
+            "1 to 1000",
+        ),
         ("runtime.cpus", runtime.cpus, 0.01 <= runtime.cpus <= 1024, "0.01 to 1024"),
         ("runtime.client_cpus", runtime.client_cpus, 0 <= runtime.client_cpus <= 1024, "0 to 1024"),
     ]

@@ -3,7 +3,7 @@
 Frozen, in SI units (seconds, bytes, requests/s), like ``model``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from toolkit.model import Knobs, LoadSettings, Phase, Placement, Trial
@@ -59,6 +59,51 @@ class Usage:
     def cpu(self) -> float:
         """CPU seconds, user and system."""
         return self.cpu_user + self.cpu_system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackingFacts:
+    """A backing service of a run.
+
+    Attributes:
+        need: What it is for: ``database`` or ``upstream``.
+        summary: What it is, with its version and the settings that matter.
+    """
+
+    need: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackingUse:
+    """What a backing service used in a window.
+
+    Attributes:
+        cpu: CPU seconds per second of it.
+        memory_peak: Most bytes seen.
+    """
+
+    cpu: float
+    memory_peak: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What a backing service does under a workload's load when no server stands before it.
+
+    Attributes:
+        workload: Id of the workload.
+        users: Users of the closed loop.
+        throughput: Answers/s.
+        latencies: p50 and p99 in seconds.
+        cpu: CPU seconds per second that it used.
+    """
+
+    workload: str
+    users: int
+    throughput: float
+    latencies: tuple[float, float]
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +338,7 @@ class PhaseResult:
         load: What the generator saw.
         server: What the server used.
         host: What the machine did.
+        backings: What database and upstream used, by what they are for.
         findings: What its reader must know.
     """
 
@@ -300,6 +346,7 @@ class PhaseResult:
     load: LoadResult
     server: ServerUse
     host: HostUse
+    backings: dict[str, BackingUse] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -362,6 +409,10 @@ class StackFacts:
         settings: Environment the server was started with (knobs, host; no secrets).
         image: Image id, or None in the process runtime.
         packages: Installed distributions, name to version.
+        knobs: Those of the settings that its server has; the others do nothing here. None in runs
+            of before they were recorded.
+        environment: Variables of the app, see ``model.App``.
+        caution: See ``model.Server``.
     """
 
     id: str
@@ -372,6 +423,9 @@ class StackFacts:
     python: str
     packages: dict[str, str]
     image: str | None = None
+    knobs: tuple[str, ...] | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    caution: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,7 +508,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Everything one bench measured: the stored document."""
+    """Everything one bench measured: the stored document.
+
+    Attributes:
+        workloads: Ids in the order of the plan.
+        backings: Database and upstream, as far as there were any.
+        controls: What they do by themselves.
+    """
 
     id: str
     started_at: str
@@ -467,7 +527,10 @@ class Run:
     rounds: int
     seed: int
     baseline: str
+    workloads: tuple[str, ...] = ()
     trials: tuple[Trial, ...]
+    backings: tuple[BackingFacts, ...] = ()
+    controls: tuple[Control, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
     stacks: tuple[StackFacts, ...] = ()
     outcomes: tuple[Outcome, ...] = ()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from string import Formatter
 
 from toolkit.serve import KNOBS
 
@@ -14,6 +15,13 @@ class Interface(StrEnum):
     ASGI = "asgi"
 
 
+class Need(StrEnum):
+    """What a workload needs besides the server: a backing service that the toolkit starts."""
+
+    DATABASE = "database"
+    UPSTREAM = "upstream"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A web application: a folder with an ``app.toml``.
@@ -22,6 +30,9 @@ class App:
         target: What a server imports, ``module:attribute``, relative to the folder.
         health: Path that answers 200 while the app serves.
         contract: Name of the exchanges in ``apps/contract.toml`` it must pass, or None.
+        prepare: Commands that are run once before a server starts, where there is a database: they
+            make its tables.
+        environment: Variables that its processes get.
     """
 
     name: str
@@ -30,6 +41,8 @@ class App:
     target: str
     health: str
     contract: str | None = None
+    prepare: tuple[tuple[str, ...], ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
     path: Path
 
 
@@ -41,6 +54,8 @@ class Server:
         keep_alive: Whether it keeps connections open between requests.
         argv: Command template, see ``serve.render_argv``.
         switches: How a boolean knob is spelt, ``{knob: {"on": [...], "off": [...]}}``.
+        apps: Globs of the apps it can serve, where the interface does not say it all.
+        caution: Why it is never for production; empty if it may be.
     """
 
     name: str
@@ -49,7 +64,18 @@ class Server:
     keep_alive: bool
     argv: tuple[str, ...]
     switches: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    apps: tuple[str, ...] = ("*",)
+    caution: str = ""
     path: Path
+
+    @property
+    def knobs(self) -> frozenset[str]:
+        """The knobs that reach its command."""
+        texts = [*self.argv]
+        for switch in self.switches.values():
+            texts += [text for side in switch.values() for text in side]
+        named = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
+        return frozenset(named & KNOBS.keys())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +97,27 @@ class Stack:
         return name if self.copy == 1 else twin_of(name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """Something that an app and a server cannot do together, for reasons that lie in them.
+
+    Attributes:
+        stack: Glob of the stacks.
+        exchange: Glob of the exchanges of the contract that fail, ``start`` if it does not start.
+        workloads: Globs of the workloads that make no sense because of it.
+        reason: What happens and why.
+        evidence: How that is known: an issue, or what was tried with which versions.
+        sometimes: Whether it happens not always, or not with every version of Python.
+    """
+
+    stack: str
+    exchange: str
+    workloads: tuple[str, ...] = ()
+    reason: str
+    evidence: str
+    sometimes: bool = False
+
+
 def twin_of(stack: str) -> str:
     """Give the id of the second copy of a stack that is compared with itself."""
     return f"{stack}#2"
@@ -83,11 +130,24 @@ def original_of(stack: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One kind of traffic: a locustfile."""
+    """One kind of traffic: a locustfile.
+
+    Attributes:
+        parameters: Its ``PARAMETERS``, with the values chosen.
+        needs: Its ``NEEDS``: backing services without which it makes no sense.
+    """
 
     name: str
     summary: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    needs: tuple[Need, ...] = ()
     path: Path
+
+    @property
+    def id(self) -> str:
+        """``list``, or with parameters ``upstream?delay=20ms``."""
+        chosen = "&".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.name}?{chosen}" if chosen else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +160,11 @@ class Knobs:
         connections: Most connections a process serves at once, where the server can limit them.
         keep_alive: Seconds an idle connection is kept open.
         backlog: Length of the queue of connections not yet accepted.
+        max_requests: Requests after which a process is replaced (give or take a tenth, so that
+            not all are at once); 0: never.
+        preload: Whether the app is loaded before the processes are forked.
         access_log: Whether the server logs each request.
+        database_pool: Most database connections of each process of an app.
     """
 
     workers: int = int(KNOBS["workers"])
@@ -108,7 +172,10 @@ class Knobs:
     connections: int = int(KNOBS["connections"])
     keep_alive: int = int(KNOBS["keep_alive"])
     backlog: int = int(KNOBS["backlog"])
+    max_requests: int = int(KNOBS["max_requests"])
+    preload: bool = bool(KNOBS["preload"])
     access_log: bool = bool(KNOBS["access_log"])
+    database_pool: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +185,8 @@ class Placement:
     Attributes:
         server_cpus: CPUs of the server; empty if it is not pinned.
         client_cpus: CPUs of the load generator (and of the tool); empty if it is not pinned.
+        backing_cpus: CPUs of database and upstream; the client's where there are no others, empty
+            if they are not pinned.
         cpus: CPU limit of the server in cores; may be a fraction.
         memory: Memory limit of the server in bytes.
         notes: What could not be had, for the report.
@@ -125,6 +194,7 @@ class Placement:
 
     server_cpus: tuple[int, ...]
     client_cpus: tuple[int, ...]
+    backing_cpus: tuple[int, ...] = ()
     cpus: float
     memory: int
     notes: tuple[str, ...] = ()

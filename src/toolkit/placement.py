@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from toolkit.model import Placement
 
 MOST_CLIENT_CPUS = 4
+MOST_BACKING_CPUS = 4
+_ENOUGH_TO_SPARE = 3
+"""So many CPUs besides the server's are divided between load generator and backing services."""
 
 
 def place(
@@ -19,13 +22,15 @@ def place(
     """Divide the CPUs this process may use between server and client.
 
     Two threads of one physical core slow each other down, so the client gets no sibling of the
-    server's CPUs as long as there are others.
+    server's CPUs as long as there are others. Database and upstream get what is left over, and
+    where nothing is they share the client's.
 
     Args:
         allowed: Logical CPUs that may be used; empty where the platform cannot pin.
         siblings: For each CPU the logical CPUs of its physical core, itself included.
         cpus: CPU limit of the server in cores; it is pinned to that many, rounded up.
-        client_cpus: Cores wanted for the client; 0 takes those left over, up to four.
+        client_cpus: Cores wanted for the client; 0 takes those left over, up to four, and leaves
+            one of three or more for the backing services.
         memory: Memory limit of the server in bytes.
     """
     notes: list[str] = []
@@ -53,10 +58,13 @@ def place(
             "Server and load generator share a physical core (hyper-threads): "
             "each slows the other down."
         )
-    count = client_cpus or min(len(free), MOST_CLIENT_CPUS)
+    spared = 1 if len(free) >= _ENOUGH_TO_SPARE else 0
+    count = client_cpus or min(len(free) - spared, MOST_CLIENT_CPUS)
     if count > len(free):
         notes.append(f"The load generator gets {len(free)} CPUs, {count} were asked for.")
-    return _placement(tuple(sorted(server)), tuple(sorted(free[:count])), cpus, memory, notes)
+    client = tuple(sorted(free[:count]))
+    backing = tuple(sorted(free[count : count + MOST_BACKING_CPUS])) or client
+    return _placement(tuple(sorted(server)), client, cpus, memory, notes, backing)
 
 
 def _one_thread_per_core_first(
@@ -72,10 +80,12 @@ def _placement(
     cpus: float,
     memory: int,
     notes: list[str],
+    backing: tuple[int, ...] = (),
 ) -> Placement:
     return Placement(
         server_cpus=server,
         client_cpus=client,
+        backing_cpus=backing or client,
         cpus=min(cpus, len(server)) if server else cpus,
         memory=memory,
         notes=tuple(notes),

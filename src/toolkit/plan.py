@@ -69,7 +69,7 @@ def make_plan(
         )
     if seed is None:
         seed = random.SystemRandom().randrange(2**32)
-    names = [workload.name for workload in workloads]
+    names = [workload.id for workload in workloads]
     stages = [
         (Stage.RAMP, 0 if load.users else 1),
         (Stage.CAPACITY, rounds),

@@ -1,10 +1,12 @@
 """What the bench needs from the world: somebody to serve, somebody to load, somebody to tell."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from toolkit.measured import (
+    BackingFacts,
     LoadResult,
     Outcome,
     RuntimeFacts,
@@ -12,6 +14,7 @@ from toolkit.measured import (
     Usage,
 )
 from toolkit.model import (
+    Need,
     Phase,
     Plan,
     Stack,
@@ -62,6 +65,42 @@ class Service(Protocol):
         ...
 
 
+class Backing(Protocol):
+    """A backing service that was started for a run: PostgreSQL, or the upstream that delays.
+
+    Attributes:
+        facts: What it is.
+        url: How this process reaches it: ``postgresql://user@127.0.0.1:port/name`` of a role that
+            may create databases, or ``http://127.0.0.1:port``.
+        url_for_servers: How a server of the same runtime does.
+    """
+
+    @property
+    def facts(self) -> BackingFacts: ...  # noqa: D102 - see Attributes
+
+    @property
+    def url(self) -> str: ...  # noqa: D102
+
+    @property
+    def url_for_servers(self) -> str: ...  # noqa: D102
+
+    def usage(self) -> Usage:
+        """Read what the whole process tree has used.
+
+        Raises:
+            StackError: It is gone.
+        """
+        ...
+
+    def death(self) -> str | None:
+        """Say how it ended, or None while it runs."""
+        ...
+
+    def log_tail(self) -> str:
+        """Give the last lines it printed; empty if there are none to be had."""
+        ...
+
+
 class Runtime(Protocol):
     """Builds and starts stacks; everything it starts is gone when its contexts are left."""
 
@@ -79,8 +118,33 @@ class Runtime(Protocol):
         """
         ...
 
-    def serve(self, stack: Stack) -> AbstractContextManager[Service]:
+    def backing(self, need: Need, observer: "Observer") -> AbstractContextManager[Backing]:
+        """Start a backing service, pinned to its CPUs, wait until it answers, stop it at the end.
+
+        Raises:
+            EnvironmentFault: It cannot be had here.
+        """
+        ...
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Run a command where the stack's server would run, to its end.
+
+        Raises:
+            StackError: It failed or took too long; the error carries its last lines.
+            EnvironmentFault: The engine is gone.
+        """
+        ...
+
+    def serve(
+        self, stack: Stack, environment: Mapping[str, str]
+    ) -> AbstractContextManager[Service]:
         """Start a fresh server, wait until it answers, stop it at the end.
+
+        Args:
+            stack: What to serve.
+            environment: Variables besides those of the knobs and of the app.
 
         Raises:
             StackError: It did not start; the error carries its last log lines.

@@ -5,7 +5,12 @@ and imports nothing of the toolkit: it is copied into the image on its own.
 
 The environment says what to run: ``APP_DIR`` and ``SERVER_DIR`` (folders holding ``app.toml`` and
 ``server.toml``), ``HOST``, ``PORT`` and one variable per knob, in capitals (``WORKERS``,
-``THREADS``, ...). A knob that is not set takes its default from ``KNOBS``.
+``THREADS``, ...). A knob that is not set takes its default from ``KNOBS``, a variable of the app
+that is not set its value from ``[environment]`` in ``app.toml``. ``APP_TARGET`` tells what is
+served to a server's own code.
+
+``serve.py --health`` asks a running server, ``serve.py -- COMMAND...`` runs a command (such as the
+migration of a database) as the app would run.
 """
 
 import http.client
@@ -24,6 +29,8 @@ KNOBS: Mapping[str, int | bool] = {
     # closes first answers their next request with a reset (a 502 for the user)
     "keep_alive": 75,
     "backlog": 2048,
+    "max_requests": 0,
+    "preload": False,
     "access_log": False,
 }
 """The settings every server is asked for, with the defaults the images carry."""
@@ -35,7 +42,9 @@ def render_argv(
     """Fill the ``argv`` template of a ``server.toml``.
 
     A string is formatted with the values; an item that is just ``{name}`` of a table under
-    ``[switches]`` is replaced by its ``on`` or ``off`` list, as servers spell booleans differently.
+    ``[switches]`` is replaced by its ``on`` list, or by its ``off`` list where the value is false
+    or 0, as servers spell booleans differently. Beside the knobs there is
+    ``{max_requests_jitter}``, a tenth of ``max_requests``.
 
     Args:
         server: The parsed ``server.toml``.
@@ -47,13 +56,16 @@ def render_argv(
         KeyError: The template uses a name that nobody defines.
     """
     switches = server.get("switches", {})
+    jitter = int(values["max_requests"]) // 10
+    known = {**values, "target": target, "server_dir": server_dir, "max_requests_jitter": jitter}
     argv: list[str] = []
     for item in server["argv"]:
         name = item.strip("{}")
         if item == f"{{{name}}}" and name in switches:
-            argv += switches[name]["on" if values[name] else "off"]
+            items = switches[name]["on" if values[name] else "off"]
         else:
-            argv.append(item.format(**{**values, "target": target, "server_dir": server_dir}))
+            items = [item]
+        argv += [item.format(**known) for item in items]
     return argv
 
 
@@ -88,17 +100,27 @@ def health(app: Mapping[str, Any], port: int) -> bool:
 
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 - execvp does not return
-    """Replace this process by the server, or answer ``--health`` with 0 (well) or 1 (ill)."""
+    """Become the server, or a command of the app; answer ``--health`` with 0 (well) or 1 (ill)."""
     app_dir, server_dir = os.environ["APP_DIR"], os.environ["SERVER_DIR"]
     app = _load(app_dir, "app.toml")
     host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
     if arguments == ["--health"]:
         return 0 if health(app, port) else 1
 
-    values: dict[str, str | int | bool] = {"host": host, "port": port, **knob_values(os.environ)}
-    argv = render_argv(_load(server_dir, "server.toml"), values, app["target"], server_dir)
+    if arguments[:1] == ["--"]:
+        argv = arguments[1:]
+    else:
+        values: dict[str, str | int | bool] = {
+            "host": host,
+            "port": port,
+            **knob_values(os.environ),
+        }
+        argv = render_argv(_load(server_dir, "server.toml"), values, app["target"], server_dir)
     search_path = [app_dir, str(Path(app_dir).parent / "shared"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(part for part in search_path if part)
+    os.environ["APP_TARGET"] = app["target"]
+    for name, value in app.get("environment", {}).items():
+        os.environ.setdefault(name, value)
     os.chdir(app_dir)
     os.execvp(argv[0], argv)  # noqa: S606 - no shell is wanted: the server takes over this pid
 

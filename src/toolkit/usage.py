@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from statistics import mean, median
 
-from toolkit.measured import CpuTimes, HostReading, HostUse, ServerUse, Usage
+from toolkit.measured import BackingUse, CpuTimes, HostReading, HostUse, ServerUse, Usage
 
 _LEAST_FOR_SLOPE = 4
 
@@ -33,6 +33,16 @@ def summarize_usage(readings: Sequence[Usage]) -> ServerUse:
         open_files=max((r.open_files for r in readings if r.open_files is not None), default=None),
         switches=_rate(first.switches, last.switches, seconds),
         swapped=last.swapped,
+    )
+
+
+def summarize_backing(readings: Sequence[Usage]) -> BackingUse:
+    """Sum up the readings of a backing service, the first and the last at the window's ends."""
+    first, last = readings[0], readings[-1]
+    used = last.cpu_user + last.cpu_system - first.cpu_user - first.cpu_system
+    return BackingUse(
+        cpu=max(used, 0.0) / (last.at - first.at),
+        memory_peak=max(reading.memory for reading in readings),
     )
 
 

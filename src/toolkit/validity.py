@@ -3,14 +3,21 @@
 Every limit stands here with its reason; docs/method.md gives the evidence.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import mean
 
 from toolkit.histogram import LatencyHistogram
-from toolkit.measured import Finding, HostUse, LoadResult, ServerUse, Severity, StackFacts
-from toolkit.model import Phase, Placement
+from toolkit.measured import (
+    BackingUse,
+    Finding,
+    HostUse,
+    LoadResult,
+    ServerUse,
+    Severity,
+)
+from toolkit.model import Need, Phase, Placement
 from toolkit.units import format_bytes, format_latency
 
 CLIENT_SATURATED = 0.95
@@ -32,6 +39,9 @@ SILENCE_LIMITS = (0.2, 1.0)
 STALL_FACTOR = 20
 FOREIGN_LIMITS = (0.1, 0.3)
 STEAL_LIMITS = (0.1, 0.3)
+BACKING_LIMITS = (0.8, 0.95)
+"""Used part of the CPUs of database and upstream: a queue of four before them, and of nineteen."""
+
 DRIFT_LIMIT = 0.25
 _LEAST_ANSWERS = 500
 _LEAST_FOR_P99 = 100
@@ -62,6 +72,8 @@ class Evidence:
     placement: Placement
     keep_alive: bool
     delay: tuple[float, float, float] | None = None
+    backings: Mapping[str, BackingUse] = field(default_factory=dict)
+    waits: bool = False
 
     @property
     def closed(self) -> bool:
@@ -84,30 +96,6 @@ class Evidence:
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
     """Judge a phase by all rules, each by itself."""
     return tuple(finding for rule in _RULES if (finding := rule(evidence)) is not None)
-
-
-def find_disparities(stacks: Sequence[StackFacts]) -> tuple[str, ...]:
-    """Say what differs between the rows of a run without being what is compared."""
-    return tuple(_disparities(stacks))
-
-
-def _disparities(stacks: Sequence[StackFacts]) -> Iterator[str]:
-    pythons = {stack.python for stack in stacks}
-    if len(pythons) > 1:
-        yield f"The stacks ran on different versions of Python: {', '.join(sorted(pythons))}."
-    versions: dict[str, set[str]] = {}
-    settings: dict[str, set[str]] = {}
-    for stack in stacks:
-        for name, version in stack.packages.items():
-            versions.setdefault(name, set()).add(version)
-        for name, value in stack.settings.items():
-            settings.setdefault(name, set()).add(value)
-    for name, found in sorted(versions.items()):
-        if len(found) > 1:
-            yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
-    for name, found in sorted(settings.items()):
-        if len(found) > 1:
-            yield f"The stacks had different settings of {name}: {', '.join(sorted(found))}."
 
 
 # the answers themselves
@@ -218,6 +206,36 @@ def _delay(e: Evidence) -> Finding | None:
     )
 
 
+# database and upstream
+
+
+def _backing(e: Evidence) -> Finding | None:
+    """A database or upstream at its limit is what was measured, unless the server is at its own.
+
+    On CPUs of its own it is judged by itself; where it shares the generator's, by what both use of
+    them. The upstream is one process: it cannot use more than one CPU.
+    """
+    if not e.backings or e.spare <= SPARE_LIMIT:
+        return None
+    where = e.placement
+    name, use = max(e.backings.items(), key=lambda item: item[1].cpu)
+    cpus = max(len(where.backing_cpus), 1)
+    if where.backing_cpus == where.client_cpus:
+        used = (sum(x.cpu for x in e.backings.values()) + e.load.use.cpu_of_all) / cpus
+        text = f"load generator and {' and '.join(sorted(e.backings))} used {used:.0%} of their CPU"
+    else:
+        used = use.cpu / (1 if name == Need.UPSTREAM else cpus)
+        text = f"the {name} used {used:.0%} of its CPU"
+    warned, invalid = BACKING_LIMITS
+    if used < warned:
+        return None
+    finding = _invalid if used >= invalid else _warned
+    return finding(
+        "backing-limited",
+        f"{text} while the server had {e.spare:.0%} of its own to spare: the rate is not only its",
+    )
+
+
 # the server
 
 
@@ -234,7 +252,7 @@ def _overloaded(e: Evidence) -> Finding | None:
 
 
 def _unsaturated(e: Evidence) -> Finding | None:
-    if not e.closed or e.spare <= SPARE_LIMIT or e.load.use.cpu >= CLIENT_BUSY:
+    if not e.closed or e.waits or e.spare <= SPARE_LIMIT or e.load.use.cpu >= CLIENT_BUSY:
         return None
     if max(e.host.client_foreign or 0.0, e.host.client_steal or 0.0) > FOREIGN_LIMITS[0]:
         return None  # it may be the generator that waited, for its CPU
@@ -477,6 +495,7 @@ _RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
     _client,
     _schedule,
     _delay,
+    _backing,
     _overloaded,
     _unsaturated,
     _little,

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 import docker
-from toolkit.bench import World, measure
+from toolkit.backing import Backings
 from toolkit.cli.wiring import Session, session
 from toolkit.config import Config, RuntimeConfig
 from toolkit.errors import EnvironmentFault, StackError
@@ -23,10 +23,12 @@ from toolkit.load.calibrate import calibrate
 from toolkit.load.engine import LocustEngine
 from toolkit.measured import Measurement, PhaseResult, Run, Severity
 from toolkit.model import LoadSettings, Trial
+from toolkit.plan import capacity_phase
 from toolkit.ports import Tick
 from toolkit.progress import Progress
 from toolkit.runtime.engine import RUN_LABEL, Container, ContainerSpec, Engine
 from toolkit.store import Store
+from toolkit.trial import World, measure
 from toolkit.verify import find_violations
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("engine")]
@@ -38,6 +40,10 @@ def client() -> Iterator[docker.DockerClient]:
     found = docker.from_env()
     yield found
     found.close()
+
+
+BARE = {"SECRET_KEY": "of a test"}
+"""What a server needs at least."""
 
 
 def containers(client: docker.DockerClient) -> list[docker.models.containers.Container]:
@@ -54,7 +60,7 @@ def test_a_container_keeps_the_contract_is_confined_and_goes(
         (stack,) = parts.catalog.select_stacks(("flask/gunicorn-gthread",))
         facts = parts.runtime.prepare(stack, QUIET)
         assert "Flask" in facts.packages
-        with parts.runtime.serve(stack) as service:
+        with parts.runtime.serve(stack, BARE) as service:
             (made,) = client.containers.list(filters={"label": f"{RUN_LABEL}=confined"})
             host, state = made.attrs["HostConfig"], made.attrs["Config"]
             assert state["User"] == "10001:10001"
@@ -75,14 +81,15 @@ def test_a_container_keeps_the_contract_is_confined_and_goes(
             assert seen["NoNewPrivs"].strip() == "1"
             assert made.exec_run(["touch", "/srv/x"]).exit_code != 0
             assert made.exec_run(["touch", "/tmp/x"]).exit_code == 0
-            from toolkit.contract import read_contract
+            from toolkit.contract import read_contract, with_what_there_is
 
-            exchanges = read_contract(parts.catalog.path / "apps", "assets")
-            assert find_violations(service, exchanges) == ()
+            every = read_contract(parts.catalog.path / "apps", "assets")
+            exchanges = with_what_there_is(every, lambda need: False)
+            assert find_violations(service, exchanges, keep_alive=True) == ()
             first = service.usage()
             assert first.memory > 5 * 2**20
             for _ in range(200):
-                assert find_violations(service, exchanges[:1]) == ()
+                assert find_violations(service, exchanges[:1], keep_alive=True) == ()
             used = service.usage()
             assert used.cpu_user > first.cpu_user > 0
             assert used.cpu_system >= first.cpu_system > 0
@@ -121,7 +128,7 @@ def test_the_health_check_of_the_image_tells_well_from_ill(client: docker.Docker
         image = parts.runtime.prepare(stack, QUIET).image or ""
         config = client.images.get(image).attrs["Config"]
         assert config["Healthcheck"]["Test"] == ["CMD", "python", "/srv/serve.py", "--health"]
-        with parts.runtime.serve(stack):
+        with parts.runtime.serve(stack, BARE):
             (made,) = client.containers.list(filters={"label": f"{RUN_LABEL}=health"})
             assert made.exec_run(["python", "/srv/serve.py", "--health"]).exit_code == 0
             other = made.exec_run(
@@ -263,11 +270,14 @@ def loaded(parts: Session, observer: Progress, folder: Path, duration: float) ->
         store=Store(folder),
         observer=observer,
         exchanges=lambda app: (),
+        backings=Backings(parts.runtime, secret="s"),
+        broken=(),
         read_host=partial(read_counters, where.server_cpus, where.client_cpus),
         calibrate=partial(calibrate, placement=where, guardian=parts.guardian),
     )
     trial = Trial(stack=stack.id, workload=workload.name, round=1, position=1)
-    outcome = measure(trial, stack, workload, run, world)
+    phases = [capacity_phase(run.load, 8)]
+    outcome = measure(trial, stack, workload, phases, run, world)
     assert isinstance(outcome, Measurement), outcome
     return outcome.phases[0]
 
@@ -426,6 +436,6 @@ def test_an_interrupt_while_the_engine_makes_a_container_leaves_none(
         (stack,) = parts.catalog.select_stacks(("bottle/gunicorn-sync",))
         parts.runtime.prepare(stack, QUIET)
         monkeypatch.setattr(docker.models.containers.ContainerCollection, "create", interrupted)
-        with parts.runtime.serve(stack):
+        with parts.runtime.serve(stack, BARE):
             pass
     assert containers(client) == []

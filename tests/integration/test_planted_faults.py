@@ -22,8 +22,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from toolkit.bench import World, measure, run_bench
+from toolkit.backing import Backings
+from toolkit.bench import phases_of, run_bench
 from toolkit.catalog import root
+from toolkit.errors import EnvironmentFault, StackError
 from toolkit.histogram import LatencyHistogram
 from toolkit.host import allowed_cpus, read_counters, read_host, siblings
 from toolkit.load.calibrate import calibrate
@@ -59,11 +61,12 @@ from toolkit.model import (
 )
 from toolkit.placement import place
 from toolkit.plan import make_plan
-from toolkit.ports import Observer
+from toolkit.ports import Backing, Observer
 from toolkit.progress import Progress
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.process import ProcessService
 from toolkit.store import Store
+from toolkit.trial import World, measure
 from toolkit.validity import Evidence, find_faults
 
 ServeCheat = Callable[..., AbstractContextManager[ProcessService]]
@@ -151,7 +154,17 @@ class CheatRuntime:
         )
 
     @contextlib.contextmanager
-    def serve(self, stack: Stack) -> Iterator[ProcessService]:
+    def backing(self, need: Need, observer: Observer) -> Iterator[Backing]:
+        raise EnvironmentFault(f"no {need} in this test")
+        yield
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        raise StackError("nothing is run in this test")
+
+    @contextlib.contextmanager
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[ProcessService]:
         with self._serve(
             stack.server.name,
             cpus=self._placement.server_cpus,
@@ -184,6 +197,8 @@ class Lab:
             store=Store(self.folder / "results"),
             observer=Progress(Console(quiet=True)),
             exchanges=lambda app: (),
+            backings=Backings(self.runtime, secret="s"),
+            broken=(),
             read_host=partial(read_counters, where.server_cpus, where.client_cpus),
             calibrate=partial(calibrate, placement=where, guardian=self.guardian),
         )
@@ -229,11 +244,15 @@ class Lab:
         stage = Stage.CAPACITY if rate is None else Stage.LATENCY
         trial = Trial(stack=f"cheat/{fault}", workload="ask", round=1, position=1, stage=stage)
         known = () if rate is None else (capacity(rate / 0.9),)
+        run = self.run(load, outcomes=known, calibrations=calibrations)
+        phases = phases_of(trial, run)
+        assert phases is not None
         return measure(
             trial,
             stack_of(fault, keep_alive=keep_alive),
             workload or self.workload(),
-            self.run(load, outcomes=known, calibrations=calibrations),
+            phases,
+            run,
             self.world(users),
         )
 

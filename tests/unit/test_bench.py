@@ -1,7 +1,7 @@
 """The loop, with fakes for all ports: nothing is started."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from toolkit.bench import World, capacity_of, phases_of, run_bench, users_of
+from toolkit.backing import Backings
+from toolkit.bench import capacity_of, phases_of, run_bench, users_of
 from toolkit.compare import tables
 from toolkit.errors import EnvironmentFault, LoadError, StackError
 from toolkit.measured import (
@@ -33,8 +34,10 @@ from toolkit.measured import (
 from toolkit.model import (
     App,
     Arrivals,
+    Broken,
     Interface,
     LoadSettings,
+    Need,
     Phase,
     Placement,
     Plan,
@@ -45,9 +48,10 @@ from toolkit.model import (
     Workload,
 )
 from toolkit.plan import OWN_PARTS, make_plan
-from toolkit.ports import LoadWatch, Observer, Tick
+from toolkit.ports import Backing, LoadWatch, Observer, Tick
 from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store
+from toolkit.trial import World
 
 LIST = Workload(name="list", summary="", path=Path())
 LOAD = LoadSettings(rates=(0.5, 0.9), rate_rounds=2, most_users=64)
@@ -122,6 +126,8 @@ class FakeRuntime:
     open: int = 0
     served: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    environments: list[dict[str, str]] = field(default_factory=list)
+    commands: list[tuple[str, tuple[str, ...], dict[str, str]]] = field(default_factory=list)
     facts: RuntimeFacts = field(
         default_factory=lambda: RuntimeFacts(
             name="fake", reason="a test", network="none", memory_kind="readings"
@@ -142,7 +148,18 @@ class FakeRuntime:
         )
 
     @contextlib.contextmanager
-    def serve(self, stack: Stack) -> Iterator[FakeService]:
+    def backing(self, need: Need, observer: Observer) -> Iterator[Backing]:
+        raise EnvironmentFault(f"no {need} in this test")
+        yield
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self.commands.append((stack.id, tuple(command), dict(environment)))
+
+    @contextlib.contextmanager
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[FakeService]:
+        self.environments.append(dict(environment))
         self.served.append(stack.id)
         errors = self.serve_errors.get(stack.id, [])
         error = errors.pop(0) if errors else None
@@ -248,6 +265,8 @@ class Scene:
     calibrated: list[tuple[str, list[float]]] = field(default_factory=list)
     calibrate: Callable[[str, Sequence[float]], Calibration | None] = lambda client, rates: None
     client_cpus: tuple[int, ...] = ()
+    backings: Backings | None = None
+    broken: tuple[Broken, ...] = ()
     _host_at: float = 0.0
 
     def read_host(self) -> HostReading:
@@ -302,6 +321,8 @@ class Scene:
             store=Store(self.folder),
             observer=self.observer,
             exchanges=lambda app: (),
+            backings=self.backings or Backings(self.runtime, secret="s"),  # noqa: S106
+            broken=self.broken,
             read_host=self.read_host,
             calibrate=self._calibrate,
         )
@@ -322,7 +343,7 @@ def scene(
     tmp_path: Path, make_run: MakeRun, make_load: MakeLoad, monkeypatch: pytest.MonkeyPatch
 ) -> Scene:
     # how long a reading really takes here decides nothing
-    monkeypatch.setattr("toolkit.bench.time", clock(1e-6))
+    monkeypatch.setattr("toolkit.trial.time", clock(1e-6))
     return Scene(folder=tmp_path, make_run=make_run, load=FakeLoad(make_load))
 
 
@@ -408,7 +429,7 @@ def test_neither_the_processes_of_the_generator_nor_the_tool_are_foreign_to_its_
     """Two processes, of which the busiest takes 0.5 CPUs and the other 0.4; 0.1 for the tool."""
     seconds = count()
     working = SimpleNamespace(monotonic=lambda: 0.0, process_time=lambda: 0.1 * next(seconds))
-    monkeypatch.setattr("toolkit.bench.time", working)
+    monkeypatch.setattr("toolkit.trial.time", working)
     make_load = scene.load.make_load
 
     def made_by_two(**given: Any) -> LoadResult:  # noqa: ANN401
@@ -433,7 +454,7 @@ def test_a_reading_that_takes_more_than_50_ms_is_made_at_the_ends_of_a_window_on
     scene: Scene, monkeypatch: pytest.MonkeyPatch, seconds: float, readings: int
 ) -> None:
     """Within it that would be load: an engine asked for its statistics takes up to a second."""
-    monkeypatch.setattr("toolkit.bench.time", clock(seconds))
+    monkeypatch.setattr("toolkit.trial.time", clock(seconds))
     run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
     assert scene._host_at == readings * len(run.trials)
     for outcome in measured(run, Stage.CAPACITY):
@@ -886,6 +907,7 @@ def test_rounds_are_added_as_long_as_there_is_time(
         return 10.0 * scene.load.events.count("left")
 
     ticking = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
+    monkeypatch.setattr("toolkit.trial.time", ticking)
     monkeypatch.setattr("toolkit.bench.time", ticking)
     scene.load.noise = wobble(0.3)
     run = scene.bench(QUIET, rounds=2, precision=0.001, time_limit=95.0)
@@ -908,6 +930,7 @@ def test_the_time_for_rounds_does_not_run_while_stacks_are_built(
         return 500.0 * len(built) + 10.0 * scene.load.events.count("left")
 
     ticking = SimpleNamespace(monotonic=now, process_time=lambda: 0.0)
+    monkeypatch.setattr("toolkit.trial.time", ticking)
     monkeypatch.setattr("toolkit.bench.time", ticking)
     monkeypatch.setattr(scene.runtime, "prepare", slow)
     scene.load.noise = wobble(0.3)
@@ -1128,3 +1151,75 @@ def test_an_interrupted_run_keeps_the_trials_so_far(scene: Scene, done: int) -> 
     assert len(measured(stored, stack="a/s")) == done
     kept = tuple(outcome.trial for outcome in stored.outcomes)
     assert kept == stored.trials[: len(kept)]
+
+
+class FakeDatabases:
+    """Makes names; notes which."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def prepare(self, stack: str, make_tables: Callable[[str], None]) -> None:
+        make_tables(f"db://{stack}")
+
+    def fresh(self, stack: str) -> str:
+        self.made.append(stack)
+        return f"db://{stack}/{len(self.made)}"
+
+
+def test_every_server_gets_a_database_of_its_own_and_the_secret_of_the_run(scene: Scene) -> None:
+    backings = Backings(scene.runtime, secret="s")
+    databases = FakeDatabases()
+    backings.databases = databases  # type: ignore[assignment]
+    scene.backings = backings
+    tables = (("make", "tables"),)
+    stacks = [
+        replace(item, app=replace(item.app, prepare=tables)) for item in (stack("a"), stack("b"))
+    ]
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=2, stacks=stacks)
+    assert not [item for item in run.outcomes if isinstance(item, Failure)]
+    commands = {(name, command) for name, command, _ in scene.runtime.commands}
+    assert commands == {("a/s", tables[0]), ("b/s", tables[0])}
+    assert {env["DATABASE_URL"] for _, _, env in scene.runtime.commands} == {
+        "db://a/s",
+        "db://b/s",
+    }
+    urls = [environment["DATABASE_URL"] for environment in scene.runtime.environments]
+    # the check of each stack, and two rounds of both
+    assert len(urls) == len(set(urls)) == 6
+    assert {environment["SECRET_KEY"] for environment in scene.runtime.environments} == {"s"}
+
+
+def test_a_stack_whose_database_cannot_be_made_is_not_measured(scene: Scene) -> None:
+    backings = Backings(scene.runtime, secret="s")
+
+    class Failing(FakeDatabases):
+        def prepare(self, stack: str, make_tables: Callable[[str], None]) -> None:
+            if stack == "a/s":
+                raise StackError("its migrations make another table")
+
+    backings.databases = Failing()  # type: ignore[assignment]
+    scene.backings = backings
+    stacks = [
+        replace(item, app=replace(item.app, prepare=(("x",),))) for item in (stack("a"), stack("b"))
+    ]
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1, stacks=stacks)
+    failures = [item for item in run.outcomes if isinstance(item, Failure)]
+    assert {(item.trial.stack, item.message) for item in failures} == {
+        ("a/s", "its migrations make another table")
+    }
+    assert len(measured(run, Stage.CAPACITY, "b/s")) == 1
+
+
+def test_a_case_that_is_listed_as_broken_upstream_is_refused_with_the_evidence(
+    scene: Scene,
+) -> None:
+    scene.broken = (
+        Broken(stack="a/*", exchange="x", workloads=("l*",), reason="hangs", evidence="issue 1"),
+    )
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
+    failures = [item for item in run.outcomes if isinstance(item, Failure)]
+    assert [(item.trial.stack, item.stage) for item in failures] == [("a/s", "broken upstream")]
+    assert failures[0].message == "hangs [issue 1]"
+    assert "a/s" not in scene.runtime.served[2:]
+    assert len(measured(run, Stage.CAPACITY, "b/s")) == 1

@@ -137,3 +137,45 @@ def test_a_first_look_needs_neither_ramp_nor_fixed_rates() -> None:
     load = with_flags(Config(), {"bench": QUICK}).bench.load
     assert load.users > 0
     assert load.rate_rounds == 0
+
+
+def test_sets_of_the_file_add_to_those_there_are_and_replace_them(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        '[sets.mine]\nstacks = ["flask/*"]\nrounds = 6\n[sets.io]\nworkloads = ["db-read"]\n',
+    )
+    config = load_config(tmp_path)
+    assert config.set_named("mine") == {"stacks": ("flask/*",), "rounds": 6}
+    assert config.set_named("io") == {"workloads": ("db-read",)}
+    assert config.set_named("servers")["apps"] == ("flask",)
+
+
+def test_a_set_sets_only_what_it_names(tmp_path: Path) -> None:
+    write(tmp_path, "[bench]\nrounds = 7\nusers = 5\n[sets.mine]\nusers = 9\n")
+    config = load_config(tmp_path)
+    bench = with_flags(config, {"bench": config.set_named("mine")}).bench
+    assert (bench.rounds, bench.users) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[sets.mine]\nround = 3\n", "unknown key 'sets.mine.round'"),
+        ("[sets.mine]\nrounds = 'x'\n", "rounds"),
+        ("[sets.mine]\nrounds = 0\n", "bench.rounds = 0 is out of range"),
+        ("[sets]\nmine = 3\n", "sets.mine is a table"),
+        ("sets = 3\n", "sets is a table of tables"),
+    ],
+)
+def test_a_wrong_set_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_set_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="no set 'zzz'") as caught:
+        Config().set_named("zzz")
+    assert "frameworks" in caught.value.hint

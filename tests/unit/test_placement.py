@@ -61,3 +61,16 @@ def test_a_shared_physical_core_is_told() -> None:
 def test_the_client_takes_a_bounded_number_of_its_own() -> None:
     assert len(placed(list(range(16))).client_cpus) == MOST_CLIENT_CPUS
     assert len(placed(list(range(16)), client=7).client_cpus) == 7
+
+
+def test_backing_services_get_a_cpu_that_nobody_else_has_where_there_are_enough() -> None:
+    for count, backing in ((2, (1,)), (3, (1, 2)), (4, (3,)), (8, (5, 6, 7))):
+        where = placed(list(range(count)))
+        assert where.backing_cpus == backing
+        shares = where.backing_cpus == where.client_cpus
+        assert shares or not set(backing) & {*where.client_cpus, *where.server_cpus}
+
+
+def test_a_client_that_was_given_all_cpus_shares_them() -> None:
+    where = placed([0, 1, 2, 3], client=3)
+    assert where.backing_cpus == where.client_cpus == (1, 2, 3)

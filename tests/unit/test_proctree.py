@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.runtime import proctree
-from toolkit.runtime.proctree import descendants, read_tree
+from toolkit.runtime.proctree import descendants, read_cost, read_tree
 
 ME = os.getpid()
 
@@ -173,3 +173,23 @@ def test_where_children_are_not_shown_descendants_are_not_known(tmp_path: Path) 
     plant(tmp_path, 10)
     assert descendants(10, proc=tmp_path) is None
     assert descendants(11, proc=tmp_path) is None
+
+
+def test_cost_is_added_up_with_that_of_ended_children_and_what_is_shared_counts_once(
+    tmp_path: Path,
+) -> None:
+    for pid, resident, shared in ((3, 100, 60), (4, 50, 45)):
+        plant(tmp_path, pid, start=pid * 10)
+        (tmp_path / str(pid) / "statm").write_text(f"1000 {resident} {shared} 1 0 1 0\n")
+    cost = read_cost([4, 3, 99], proc=tmp_path)
+    assert cost is not None
+    # `plant` writes its number into each field from proc(5)
+    ticks = os.sysconf("SC_CLK_TCK")
+    assert cost.cpu_user == 2 * (14 + 16) / ticks
+    assert cost.cpu_system == 2 * (15 + 17) / ticks
+    assert cost.memory == (40 + 5 + 60) * resource.getpagesize()
+    assert cost.processes == ((3, 30.0), (4, 40.0))
+
+
+def test_there_is_no_cost_of_what_has_gone(tmp_path: Path) -> None:
+    assert read_cost([3], proc=tmp_path) is None

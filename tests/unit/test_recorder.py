@@ -443,3 +443,37 @@ def test_only_what_is_fired_for_ours_is_marked(recorder: Recorder) -> None:
     recorder._environment, recorder.listened = environment, True
     count()
     assert (marks, recorder.firing) == ([True], False)
+
+
+def test_what_is_counted_aside_is_in_locusts_list_and_in_no_total() -> None:
+    recorder = Recorder()
+    recorder._environment = Environment()
+    window = recorder.window
+    recorder.aside(("GET", "slow"), 0.25, 7, None)
+    recorder.aside(("GET", "slow"), 0.75, 0, None)
+    recorder.flush()
+    stats = stats_of(recorder)
+    entry = stats.entries["slow", "GET"]
+    assert figures(entry) | {"sum": 1000.0, "length": 7, "requests": 2} == figures(entry)
+    assert dict(entry.response_times) == {250: 1, 750: 1}
+    assert (stats.total.num_requests, stats.total.total_content_length) == (0, 0)
+    assert dict(stats.total.response_times) == {}
+    assert (recorder.answered, recorder.failed, dict(window)) == (0, 0, {})
+    assert not errors(stats)
+    assert not window.raised
+
+
+def test_an_error_that_is_counted_aside_is_in_locusts_list_and_in_the_window_that_is_open() -> None:
+    recorder = Recorder()
+    recorder._environment = Environment()
+    before = recorder.turn()
+    for _ in range(2):
+        recorder.aside(("GET", "slow"), 0.25, 0, "status 408")
+    after = recorder.turn()
+    stats = stats_of(recorder)
+    entry = stats.entries["slow", "GET"]
+    assert (entry.num_requests, entry.num_failures) == (2, 2)
+    assert errors(stats) == {("GET", "slow", "status 408"): 2}
+    assert (stats.total.num_requests, stats.total.num_failures) == (0, 0)
+    assert (recorder.answered, recorder.failed, dict(after)) == (0, 0, {})
+    assert (before.raised, after.raised) == ({}, {"slow: status 408": 2})

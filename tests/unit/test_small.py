@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit.catalog import Catalog
 from toolkit.errors import ConfigError
 from toolkit.host import parse_cpu_list
+from toolkit.model import App, Interface, Server, Stack
 from toolkit.runtime.guardian import read_charges
-from toolkit.runtime.recipe import digest
+from toolkit.runtime.recipe import digest, files_of
 from toolkit.units import format_bytes, format_duration, format_latency, format_rate, parse_size
 
 
@@ -68,3 +70,43 @@ def test_a_changed_file_name_or_setting_changes_the_hash(tmp_path: Path) -> None
         )
         == 5
     )
+
+
+def test_an_image_has_what_an_app_needs_and_not_its_tests(tmp_path: Path) -> None:
+    wanted = {
+        "apps/mine/app.toml",
+        "apps/mine/mine/tests_are_great.py",
+        "apps/mine/mine/templates/tests/page.html",
+        "apps/shared/schema.sql",
+        "apps/shared/static/blob.bin",
+        "deploy/servers/gunicorn.conf.py",
+        "deploy/servers/one/server.toml",
+    }
+    others = {
+        "apps/mine/tests/test_app.py",
+        "apps/mine/tests/data/rows.json",
+        "apps/mine/mine/__pycache__/mine.pyc",
+        "apps/other/app.toml",
+        "deploy/servers/two/server.toml",
+    }
+    for name in wanted | others:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    app = App(
+        name="mine",
+        summary="",
+        interface=Interface.WSGI,
+        target="mine:app",
+        health="/",
+        path=tmp_path / "apps" / "mine",
+    )
+    server = Server(
+        name="one",
+        summary="",
+        interfaces=(Interface.WSGI,),
+        keep_alive=True,
+        argv=(),
+        path=tmp_path / "deploy" / "servers" / "one",
+    )
+    files = files_of(Stack(app=app, server=server), Catalog(tmp_path))
+    assert files.keys() & (wanted | others) == wanted

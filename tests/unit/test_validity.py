@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from toolkit import validity
 from toolkit.histogram import LatencyHistogram
 from toolkit.measured import (
+    BackingUse,
     ClientUse,
     HostUse,
     LoadResult,
     ServerUse,
     Severity,
-    StackFacts,
 )
 from toolkit.model import Phase, Placement
-from toolkit.validity import Evidence, find_disparities, find_faults
+from toolkit.validity import Evidence, find_faults
 
 MIB = 2**20
 WARNED, INVALID = Severity.WARNED, Severity.INVALID
@@ -108,6 +108,15 @@ IN_STEP = replace(
 )
 """Users that all wait for half a second: when they are in step with each other, in silence."""
 IN_STEP_P99 = LatencyHistogram.decode(IN_STEP.load.latency).percentiles(99)[0]
+WAITING = replace(
+    CLOSED,
+    server=replace(CLOSED.server, cpu_user=0.3, cpu_system=0.1),
+    host=replace(CLOSED.host, server_idle=0.55),
+    placement=replace(CLOSED.placement, backing_cpus=(2,)),
+    waits=True,
+)
+"""A server whose requests wait for something else most of the time."""
+
 OVERLOAD: Changes = {"phase.part": 1.2}
 OWN: Changes = {"phase.part": None, "phase.own": 0.95}
 """A rate that may be too much: beyond the baseline's capacity, or just below the stack's own."""
@@ -278,6 +287,36 @@ CASES = [
         fine={"delay": None},
         warned=({"delay": (0.0, 0.501 * P99, 1.0)},),
         invalid={"delay": (0.0, 0.901 * P99, 1.0)},
+    ),
+    Case(
+        validity._backing,
+        "backing-limited",
+        # on a CPU of its own, before a server that waits for it
+        base=WAITING,
+        fine={"backings": {"upstream": BackingUse(cpu=0.79, memory_peak=MIB)}},
+        warned=({"backings": {"upstream": BackingUse(cpu=0.81, memory_peak=MIB)}},),
+        invalid={"backings": {"upstream": BackingUse(cpu=0.96, memory_peak=MIB)}},
+    ),
+    Case(
+        validity._backing,
+        "backing-limited",
+        # on the generator's CPU, of which that uses 0.6
+        base=replace(
+            WAITING,
+            placement=replace(WAITING.placement, backing_cpus=WAITING.placement.client_cpus),
+        ),
+        fine={"backings": {"database": BackingUse(cpu=0.19, memory_peak=MIB)}},
+        warned=({"backings": {"database": BackingUse(cpu=0.21, memory_peak=MIB)}},),
+        invalid={"backings": {"database": BackingUse(cpu=0.36, memory_peak=MIB)}},
+    ),
+    Case(
+        validity._backing,
+        "backing-limited",
+        # two CPUs make a database that uses one of them no limit
+        base=replace(WAITING, placement=replace(WAITING.placement, backing_cpus=(2, 3))),
+        fine={"backings": {"database": BackingUse(cpu=1.59, memory_peak=MIB)}},
+        warned=({"backings": {"upstream": BackingUse(cpu=0.81, memory_peak=MIB)}},),
+        invalid={"backings": {"database": BackingUse(cpu=1.91, memory_peak=MIB)}},
     ),
     Case(
         validity._overloaded,
@@ -779,35 +818,3 @@ def test_an_open_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Ch
 
 
 # between stacks
-
-
-def facts(**changes: Any) -> StackFacts:  # noqa: ANN401 - the fields of StackFacts
-    values: dict[str, Any] = {
-        "id": "a/x",
-        "summary": "",
-        "keep_alive": True,
-        "argv": ("serve",),
-        "settings": {"WORKERS": "1", "THREADS": "4"},
-        "python": "3.13.5",
-        "packages": {"flask": "3.1.3", "gunicorn": "23.0"},
-    }
-    return StackFacts(**{**values, **changes})
-
-
-def test_equal_stacks_and_packages_of_one_alone_are_no_disparity() -> None:
-    other = facts(id="b/y", packages={"flask": "3.1.3", "uvicorn": "0.38"}, argv=("other",))
-    assert find_disparities((facts(), other)) == ()
-    assert find_disparities(()) == ()
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"python": "3.12.1"}, "different versions of Python: 3.12.1, 3.13.5"),
-        ({"packages": {"flask": "3.0.0"}}, "different versions of flask: 3.0.0, 3.1.3"),
-        ({"settings": {"THREADS": "8"}}, "different settings of THREADS: 4, 8"),
-    ],
-)
-def test_what_differs_beside_what_is_compared_is_told(changes: Changes, said: str) -> None:
-    (text,) = find_disparities((facts(), facts(), facts(**changes)))
-    assert said in text

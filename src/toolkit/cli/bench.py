@@ -22,7 +22,11 @@ _FAILED = 4
 
 @click.command(context_settings={"max_content_width": 100})
 @patterns("--stacks", "Stacks to compare, as 'flask/*' (default: five, see `toolkit list`).")
-@patterns("--workloads", "Kinds of traffic (default: list, create).")
+@patterns("--apps", "Apps, on every server that fits ...")
+@patterns("--servers", "... or on these.")
+@patterns("--workloads", "Kinds of traffic, as upstream?delay=5ms (default: list, create).")
+@click.option("--set", "set_name", metavar="NAME", help="Settings by name, see `toolkit list`.")
+@click.option("--all", "everything", is_flag=True, help="Every stack under every workload.")
 @click.option("--baseline", "bench_baseline", help="Stack of the ratios (default: the first).")
 @click.option("--rounds", "bench_rounds", type=int, help="Trials of each case; 6 for an interval.")
 @click.option(
@@ -70,7 +74,11 @@ _FAILED = 4
 @common
 def command(
     stacks: tuple[str, ...] | None,
+    apps: tuple[str, ...] | None,
+    servers: tuple[str, ...] | None,
     workloads: tuple[str, ...] | None,
+    set_name: str | None,
+    everything: bool,
     aa: str | None,
     quick: bool,
     dry_run: bool,
@@ -85,15 +93,17 @@ def command(
     in shuffled order. The report tells which differences are real. Results are stored after
     every trial; `toolkit report` shows them again.
     """
-    from toolkit.config import AGAINST_ITSELF, QUICK, load_config, with_flags
+    from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
     from toolkit.plan import make_plan
 
     config = load_config(Path.cwd(), config_file)
-    flags = grouped({**given, "bench_stacks": stacks, "bench_workloads": workloads})
-    for chosen, settings in ((aa, AGAINST_ITSELF), (quick, QUICK)):
+    if set_name is not None:
+        config = with_flags(config, {"bench": config.set_named(set_name)})
+    for chosen, settings in ((everything, EVERYTHING), (aa, AGAINST_ITSELF), (quick, QUICK)):
         if chosen:
             config = with_flags(config, {"bench": settings})
-    config = with_flags(config, flags)
+    choice = _choice(stacks, apps, servers)
+    config = with_flags(config, grouped({**given, "bench_workloads": workloads, **choice}))
     if results is not None:
         config = replace(config, results=str(results))
 
@@ -101,7 +111,7 @@ def command(
 
     found = catalog()
     plan = make_plan(
-        stacks=_twice(found, aa) if aa else found.select_stacks(config.bench.stacks),
+        stacks=_twice(found, aa) if aa else _stacks(found, config),
         workloads=found.select_workloads(config.bench.workloads),
         rounds=config.bench.rounds,
         load=config.bench.load,
@@ -111,6 +121,33 @@ def command(
         time_limit=config.bench.time_limit,
     )
     return _dry_run(config, plan) if dry_run else _bench(config, plan, wanted)
+
+
+def _choice(
+    stacks: tuple[str, ...] | None,
+    apps: tuple[str, ...] | None,
+    servers: tuple[str, ...] | None,
+) -> dict[str, Any]:
+    """Make settings of the flags, which replace another way of choosing altogether."""
+    from toolkit.errors import ConfigError
+
+    if stacks and (apps or servers):
+        raise ConfigError(
+            "--stacks does not go with --apps and --servers",
+            hint="A stack is an app on a server: --stacks 'flask/*' is --apps flask.",
+        )
+    if stacks:
+        return {"bench_stacks": stacks, "bench_apps": (), "bench_servers": ()}
+    if apps or servers:
+        return {"bench_apps": apps or ("*",), "bench_servers": servers or ("*",)}
+    return {}
+
+
+def _stacks(found: "Catalog", config: "Config") -> "tuple[Stack, ...]":
+    bench = config.bench
+    if bench.apps or bench.servers:
+        return found.combine(bench.apps or ("*",), bench.servers or ("*",))
+    return found.select_stacks(bench.stacks)
 
 
 def _twice(found: "Catalog", pattern: str) -> "tuple[Stack, ...]":
@@ -134,7 +171,8 @@ def _dry_run(config: "Config", plan: "Plan") -> int:
 
 
 def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
-    from toolkit.bench import World, run_bench
+    from toolkit.backing import open_backings
+    from toolkit.bench import run_bench
     from toolkit.cli.wiring import contracts, messages, output, session
     from toolkit.compare import tables
     from toolkit.host import read_counters, read_host
@@ -145,33 +183,40 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     from toolkit.progress import Progress
     from toolkit.report.terminal import show
     from toolkit.store import Store, new_run_id, utc_now
+    from toolkit.trial import World
 
     store, console = Store(Path(config.results)), messages()
     run_id, host = new_run_id(), read_host()
     try:
-        with session(config, run_id) as parts:
-            run = Run(
-                id=run_id,
-                started_at=utc_now(),
-                host=host,
-                runtime=parts.runtime.facts,
-                placement=parts.placement,
-                knobs=config.server,
-                load=plan.load,
-                rounds=plan.rounds,
-                seed=plan.seed,
-                baseline=plan.baseline,
-                trials=plan.trials,
-            )
+        with session(config, run_id) as parts, Progress(console) as progress:
             where = parts.placement
             _step_aside(where)
-            with Progress(console) as progress:
+            needs = {need for workload in plan.workloads for need in workload.needs}
+            shared = parts.catalog.path / "apps" / "shared"
+            with open_backings(parts.runtime, needs, shared, progress) as backings:
+                run = Run(
+                    id=run_id,
+                    started_at=utc_now(),
+                    host=host,
+                    runtime=parts.runtime.facts,
+                    placement=where,
+                    knobs=config.server,
+                    load=plan.load,
+                    rounds=plan.rounds,
+                    seed=plan.seed,
+                    baseline=plan.baseline,
+                    workloads=tuple(workload.id for workload in plan.workloads),
+                    trials=plan.trials,
+                    backings=tuple(item.facts for item in backings.started.values()),
+                )
                 world = World(
                     runtime=parts.runtime,
                     load=LocustEngine(most_users(plan.load), where, parts.guardian),
                     store=store,
                     observer=progress,
                     exchanges=contracts(parts.catalog),
+                    backings=backings,
+                    broken=parts.catalog.broken,
                     read_host=partial(read_counters, where.server_cpus, where.client_cpus),
                     calibrate=partial(calibrate, placement=where, guardian=parts.guardian),
                 )

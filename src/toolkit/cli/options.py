@@ -142,6 +142,24 @@ def running(function: F) -> F:
             default=None,
             help="Whether servers log each request.",
         ),
+        click.option(
+            "--max-requests",
+            "server_max_requests",
+            type=int,
+            help="Requests after which a process is replaced; 0: never.",
+        ),
+        click.option(
+            "--preload/--no-preload",
+            "server_preload",
+            default=None,
+            help="Whether the app is loaded before the processes are forked.",
+        ),
+        click.option(
+            "--database-pool",
+            "server_database_pool",
+            type=int,
+            help="Most database connections of each process.",
+        ),
         click.option("--base-image", "image_base", help="Base image (default: python:3.13-slim)."),
         click.option("--index-url", "image_index_url", help="Package index to install from."),
         click.option(

@@ -3,11 +3,14 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toolkit.cli.options import common, grouped, running
+
+if TYPE_CHECKING:
+    from toolkit.ports import Service
 
 _LOOK = 0.5
 
@@ -24,9 +27,11 @@ def command(
     **given: Any,  # noqa: ANN401 - the options above, by table and key
 ) -> int:
     """Start one stack on loopback and leave it running to look at, until Ctrl-C."""
+    from toolkit.backing import open_backings
     from toolkit.cli.wiring import messages, session
     from toolkit.config import load_config, with_flags
-    from toolkit.errors import ConfigError, StackError
+    from toolkit.errors import ConfigError
+    from toolkit.model import Need
     from toolkit.progress import Progress
     from toolkit.runtime.ready import free_port
     from toolkit.store import new_run_id
@@ -39,16 +44,37 @@ def command(
             raise ConfigError(f"{stack!r} fits several stacks", hint=f"Name one of {names}.")
         if port:
             free_port(port)
-        with Progress(messages()) as progress:
+        shared = parts.catalog.path / "apps" / "shared"
+        needs = tuple(Need)
+        with (
+            Progress(messages()) as progress,
+            open_backings(parts.runtime, needs, shared, progress, optional=True) as backings,
+        ):
             facts = parts.runtime.prepare(chosen[0], progress)
-        with parts.runtime.serve(chosen[0]) as service, contextlib.suppress(KeyboardInterrupt):
-            click.echo(f"{chosen[0].id} answers at {service.url} ({parts.runtime.facts.name})")
-            click.echo(f"command: {' '.join(facts.argv)}")
-            click.echo(f"try: curl -i {service.url}{chosen[0].app.health}")
-            click.echo("Ctrl-C ends it.")
-            while True:
-                ended = service.death()
-                if ended is not None:
-                    raise StackError(f"the server ended: {ended}", log=service.log_tail())
-                time.sleep(_LOOK)
+            backings.prepare(chosen[0])
+            for need, fault in backings.missing.items():
+                click.echo(f"Without {need}: {fault}", err=True)
+            environment = backings.environment(chosen[0])
+            with (
+                parts.runtime.serve(chosen[0], environment) as service,
+                contextlib.suppress(KeyboardInterrupt),
+            ):
+                click.echo(f"{chosen[0].id} answers at {service.url} ({parts.runtime.facts.name})")
+                click.echo(f"command: {' '.join(facts.argv)}")
+                click.echo(f"try: curl -i {service.url}{chosen[0].app.health}")
+                click.echo("Ctrl-C ends it.")
+                _watch(service)
     return 0
+
+
+def _watch(service: "Service") -> None:
+    """Wait until somebody interrupts.
+
+    Raises:
+        StackError: The server ended by itself.
+    """
+    from toolkit.errors import StackError
+
+    while (ended := service.death()) is None:
+        time.sleep(_LOOK)
+    raise StackError(f"the server ended: {ended}", log=service.log_tail())

@@ -15,10 +15,12 @@ from typing import Any
 import cattrs
 
 import toolkit.runtime.confine
+from toolkit import parameters
 from toolkit.errors import LoadError
 from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
 from toolkit.measured import LoadResult
 from toolkit.model import Phase, Placement, Workload
+from toolkit.parameters import Parameters
 from toolkit.ports import LoadWatch, Tick
 from toolkit.runtime.guardian import Guardian, kill_group
 
@@ -103,6 +105,7 @@ class LocustEngine:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         return {
             **ours,
+            parameters.VARIABLE: Parameters(workload.parameters, "").query(),
             LOAD_VARIABLE: json.dumps({"arguments": arguments}),
             EVENTS_VARIABLE: str(events_fd),
         }

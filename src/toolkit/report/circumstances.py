@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from toolkit.measured import Failure, Run
+from toolkit.measured import BackingFacts, Failure, Measurement, Run
+from toolkit.model import Need
 from toolkit.plan import RATE_STRETCH
-from toolkit.units import counted, format_bytes
+from toolkit.units import counted, format_bytes, format_latency, format_rate
 
 
 def circumstances(run: Run) -> Iterator[tuple[str, str]]:
@@ -12,6 +13,8 @@ def circumstances(run: Run) -> Iterator[tuple[str, str]]:
     yield "Host", _host(run)
     yield "Runtime", _runtime(run)
     yield "Placement", _placement(run)
+    for backing in run.backings:
+        yield backing.need.capitalize(), _backing(backing, run)
     yield "Load", _load(run)
     yield "Server settings", _settings(run)
     for stack in run.stacks:
@@ -57,6 +60,28 @@ def _placement(run: Run) -> str:
     return ". ".join((text, *where.notes))
 
 
+def _backing(backing: BackingFacts, run: Run) -> str:
+    where = run.placement
+    shares = ", which it shares with the load generator" * (where.backing_cpus == where.client_cpus)
+    text = f"{backing.summary}; on CPU {_cpus(where.backing_cpus)}{shares}"
+    used = [
+        phase.backings[backing.need].cpu
+        for outcome in run.outcomes
+        if isinstance(outcome, Measurement)
+        for phase in outcome.phases
+        if backing.need in phase.backings
+    ]
+    if used:
+        text += f"; used {max(used):.0%} of a CPU at most"
+    for control in run.controls if backing.need == Need.UPSTREAM else ():
+        p50, p99 = map(format_latency, control.latencies)
+        text += (
+            f"; by itself under {control.workload} with {counted(control.users, 'user')}: "
+            f"{format_rate(control.throughput)} req/s, p50 {p50} ms, p99 {p99} ms"
+        )
+    return text
+
+
 def _cpus(cpus: tuple[int, ...]) -> str:
     return ",".join(map(str, cpus)) or "any"
 
@@ -87,8 +112,16 @@ def _settings(run: Run) -> str:
         f"{counted(knobs.workers, 'worker')}, {counted(knobs.threads, 'thread')}, "
         f"{counted(knobs.connections, 'connection')}, "
         f"keep-alive {knobs.keep_alive} s, backlog {knobs.backlog}, access log "
-        f"{'on' if knobs.access_log else 'off'} (where a server has the knob)"
+        f"{'on' if knobs.access_log else 'off'}{_seldom(run)} (where a server has the knob)"
     )
+
+
+def _seldom(run: Run) -> str:
+    """Name the settings that most runs leave alone."""
+    knobs = run.knobs
+    text = f", replaced after {knobs.max_requests} requests" if knobs.max_requests else ""
+    text += ", app loaded before the fork" if knobs.preload else ""
+    return f"{text}, up to {knobs.database_pool} database connections" if run.backings else text
 
 
 def _versions(run: Run) -> str:

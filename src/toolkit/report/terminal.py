@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -12,6 +13,7 @@ from toolkit.compare import Table as Comparison
 from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
+from toolkit.parity import find_disparities, parity_table
 from toolkit.plan import OWN_PARTS
 from toolkit.report.circumstances import circumstances, clients
 from toolkit.report.columns import (
@@ -25,7 +27,6 @@ from toolkit.report.columns import (
 from toolkit.report.notes import notes
 from toolkit.stats import LEAST_PAIRS
 from toolkit.units import counted, format_duration, format_latency, format_rate
-from toolkit.validity import find_disparities
 
 _LATENCY_TITLE = "Latency at the same rate for all: p50 / p99 / p99.9 ms"
 
@@ -44,6 +45,8 @@ def show(run: Run, console: Console, *, wanted: float | None = None) -> None:
     for floor in noise_floors(run):
         console.print(_noise(floor, run))
     console.print(_legend(run, wanted))
+    if any(stack.knobs is not None for stack in run.stacks):
+        console.print(_parity(run))
     console.print(_circumstances(run))
 
 
@@ -156,6 +159,11 @@ def _legend(run: Run, wanted: float | None) -> Padding:
         )
     lines.extend(_client_cost(run))
     lines.extend(Text(text, style="yellow") for text in find_disparities(run.stacks))
+    lines.extend(
+        Text(f"{stack.id}: {stack.caution}.", style="yellow")
+        for stack in run.stacks
+        if stack.caution
+    )
     return Padding(_bullets(lines), (1, 0, 0, 0))
 
 
@@ -198,6 +206,17 @@ def _client_cost(run: Run) -> Iterator[Text]:
     if unknown:
         names = ", ".join(unknown)
         yield Text(f"What {names} adds by itself is not known.", style="yellow")
+
+
+def _parity(run: Run) -> RenderableType:
+    titles, rows = parity_table(run.stacks)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(titles):
+        table.add_column(heading, overflow="fold", justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    title = Text("What each stack was set to (- its server or app has no such thing)")
+    return Group(Padding(title, (1, 0, 0, 0)), table)
 
 
 def _circumstances(run: Run) -> RenderableType:

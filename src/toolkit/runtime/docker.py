@@ -4,49 +4,55 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import toolkit.runtime.probe
 from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
-from toolkit.errors import EnvironmentFault
-from toolkit.measured import RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Placement, Stack
+from toolkit.errors import EnvironmentFault, StackError
+from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
+from toolkit.model import Knobs, Need, Placement, Stack
 from toolkit.ports import Observer
-from toolkit.runtime import recipe
-from toolkit.runtime.engine import Container, ContainerSpec, Engine
-from toolkit.runtime.ready import free_port, wait_until_ready
+from toolkit.runtime import postgres
+from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
+from toolkit.runtime.images import Images
+from toolkit.runtime.once import ONCE_TIMEOUT, naming
+from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
 from toolkit.runtime.settings import argv_of, environment_of
+from toolkit.runtime.upstream import upstream_facts
 
-DEFAULT_BASE = "python:3.13-slim"
-DEBIAN_BASE = "toolkit-base:trixie-python3.13"
-"""What docker/debian-base.sh builds where no registry is reached."""
-
-_INPUTS_LABEL = "toolkit.inputs"
 _CONTAINER_PORT = 8000
 _START_TIMEOUT = 30.0
 _STOP_PATIENCE = 5
+_LOOPBACK = "127.0.0.1"
+_ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container, published on loopback
+
+_BACKING_MEMORY = 256 * 2**20
+_POSTGRES_PORT = 5432
+_POSTGRES_TIMEOUT = 60.0
+_POSTGRES_MEMORY = 2 * 2**30
+_POSTGRES_DATA = "/var/lib/postgresql/data"
+_POSTGRES_TMPFS = {
+    # in the place of the image's volume, which would be on the disk
+    _POSTGRES_DATA: in_memory("1g"),
+    "/var/run/postgresql": in_memory("1m"),
+    "/tmp": in_memory("64m"),  # noqa: S108 - in the container
+}
 
 
-class DockerService:
+class _Contained:
     """A container that answers."""
 
-    def __init__(self, container: Container, url: str, start_seconds: float) -> None:
+    def __init__(self, container: Container, url: str) -> None:
         self._container = container
         self.url = url
-        self.start_seconds = start_seconds
 
     def usage(self) -> Usage:
         """See ``ports.Service``."""
         return self._container.usage()
-
-    def stop(self) -> float | None:
-        """See ``ports.Service``."""
-        return self._container.stop(_STOP_PATIENCE)
 
     def death(self) -> str | None:
         """See ``ports.Service``."""
@@ -55,6 +61,29 @@ class DockerService:
     def log_tail(self) -> str:
         """See ``ports.Service``."""
         return self._container.log_tail()
+
+
+class DockerService(_Contained):
+    """A server's container that answers."""
+
+    def __init__(self, container: Container, url: str, start_seconds: float) -> None:
+        super().__init__(container, url)
+        self.start_seconds = start_seconds
+
+    def stop(self) -> float | None:
+        """See ``ports.Service``."""
+        return self._container.stop(_STOP_PATIENCE)
+
+
+class DockerBacking(_Contained):
+    """The container of a backing service that answers."""
+
+    def __init__(
+        self, container: Container, url: str, url_for_servers: str, facts: BackingFacts
+    ) -> None:
+        super().__init__(container, url)
+        self.url_for_servers = url_for_servers
+        self.facts = facts
 
 
 class DockerRuntime:
@@ -101,16 +130,14 @@ class DockerRuntime:
             )
         engine.remove_orphans()
         self._engine = engine
-        self._catalog = catalog
-        self._image = image
         self._knobs = knobs
         self._placement = placement
         self._host_network = network == "host" or (network == "auto" and engine.shares_host_network)
         self._run = run
         self._port = port
         self._numbers = itertools.count(1)
+        self._images = Images(engine, catalog, image)
         self._tags: dict[str, str] = {}
-        self._base = ""
         self.facts = RuntimeFacts(
             name="docker",
             reason=reason,
@@ -122,7 +149,7 @@ class DockerRuntime:
 
     def prepare(self, stack: Stack, observer: Observer) -> StackFacts:
         """See ``ports.Runtime``."""
-        tag = self._build(stack, observer)
+        tag = self._images.of_stack(stack, observer)
         self._tags[stack.id] = tag
         code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
         made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
@@ -138,25 +165,37 @@ class DockerRuntime:
         )
 
     @contextlib.contextmanager
-    def serve(self, stack: Stack) -> Iterator[DockerService]:
+    def backing(self, need: Need, observer: Observer) -> Iterator[DockerBacking]:
+        """See ``ports.Runtime``."""
+        start = self._postgres if need is Need.DATABASE else self._upstream
+        with start(observer) as backing:
+            yield backing
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """See ``ports.Runtime``."""
+        spec = replace(
+            self._server(stack, {**self._environment(_CONTAINER_PORT), **environment}),
+            command=("python", "/srv/serve.py", "--", *command),
+        )
+        with naming(stack, command), self._started(spec) as container:
+            code = container.wait(ONCE_TIMEOUT)
+            if code is None:
+                raise StackError(
+                    f"it took longer than {ONCE_TIMEOUT:g} s", log=container.log_tail()
+                )
+            if code != 0:
+                raise StackError(f"it failed: {container.death()}", log=container.log_tail())
+
+    @contextlib.contextmanager
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[DockerService]:
         """See ``ports.Runtime``."""
         port = free_port(self._port)
         inside = port if self._host_network else _CONTAINER_PORT
-        spec = ContainerSpec(
-            image=self._tags[stack.id],
-            name=f"toolkit-{self._run}-{os.getpid()}-{next(self._numbers)}",
-            run=self._run,
-            environment=self._environment(inside),
-            host_network=self._host_network,
-            publish=None if self._host_network else port,
-            container_port=_CONTAINER_PORT,
-            cpus=self._placement.cpus,
-            cpuset=",".join(map(str, self._placement.server_cpus)),
-            memory=self._placement.memory,
-        )
+        spec = self._server(stack, {**self._environment(inside), **environment})
         began = time.monotonic()
-        container = self._engine.start(spec)
-        try:
+        with self._started(replace(spec, publish=port)) as container:
             wait_until_ready(
                 port=port,
                 path=stack.app.health,
@@ -165,7 +204,115 @@ class DockerRuntime:
                 timeout=_START_TIMEOUT,
             )
             container.look_up_cgroup()
-            yield DockerService(container, f"http://127.0.0.1:{port}", time.monotonic() - began)
+            yield DockerService(container, f"http://{_LOOPBACK}:{port}", time.monotonic() - began)
+
+    @contextlib.contextmanager
+    def _postgres(self, observer: Observer) -> Iterator[DockerBacking]:
+        image = self._images.of_postgres(observer)
+        observer.noted(f"Starting the database ({image}) ...")
+        port = free_port()
+        host, inside = self._listening(port, _POSTGRES_PORT)
+        # variables and command are those of the official image
+        command = ("postgres", *postgres.arguments(host=host, port=inside))
+        environment = {
+            "PGDATA": f"{_POSTGRES_DATA}/cluster",
+            "POSTGRES_USER": postgres.ROLE,
+            "POSTGRES_HOST_AUTH_METHOD": "trust",
+            "POSTGRES_INITDB_ARGS": " ".join(postgres.INITDB),
+        }
+        spec = replace(
+            self._backing(image, command, port=port, inside=inside),
+            environment=environment,
+            # by name: the official image and Debian's package number it differently
+            user="postgres",
+            tmpfs=_POSTGRES_TMPFS,
+            memory=_POSTGRES_MEMORY,
+        )
+        with self._started(spec) as container:
+            with as_fault("PostgreSQL cannot be started"):
+                version = postgres.wait_until_ready(
+                    port=port,
+                    death=container.death,
+                    log_tail=container.log_tail,
+                    timeout=_POSTGRES_TIMEOUT,
+                )
+                container.look_up_cgroup()
+                there = _LOOPBACK if self._host_network else container.address
+            yield DockerBacking(
+                container,
+                postgres.url(_LOOPBACK, port),
+                postgres.url(there, inside),
+                postgres.facts(version, f"image {image}, data in memory"),
+            )
+
+    @contextlib.contextmanager
+    def _upstream(self, observer: Observer) -> Iterator[DockerBacking]:
+        image = self._images.of_upstream(observer)
+        observer.noted("Starting the upstream ...")
+        port = free_port()
+        host, inside = self._listening(port, _CONTAINER_PORT)
+        command = ("python", "-I", "/srv/delaying.py", host, str(inside))
+        spec = self._backing(image, command, port=port, inside=inside)
+        with self._started(spec) as container:
+            with as_fault("the upstream cannot be started"):
+                wait_until_ready(
+                    port=port,
+                    path="/healthz",
+                    death=container.death,
+                    log_tail=container.log_tail,
+                    timeout=_START_TIMEOUT,
+                )
+                container.look_up_cgroup()
+                there = _LOOPBACK if self._host_network else container.address
+            yield DockerBacking(
+                container,
+                f"http://{_LOOPBACK}:{port}",
+                f"http://{there}:{inside}",
+                upstream_facts(f"one process, image {image}"),
+            )
+
+    def _server(self, stack: Stack, environment: Mapping[str, str]) -> ContainerSpec:
+        return ContainerSpec(
+            image=self._tags[stack.id],
+            name=self._new_name(),
+            run=self._run,
+            environment=environment,
+            host_network=self._host_network,
+            container_port=_CONTAINER_PORT,
+            cpus=self._placement.cpus,
+            cpuset=",".join(map(str, self._placement.server_cpus)),
+            memory=self._placement.memory,
+        )
+
+    def _backing(
+        self, image: str, command: Sequence[str], *, port: int, inside: int
+    ) -> ContainerSpec:
+        return ContainerSpec(
+            image=image,
+            name=self._new_name(),
+            run=self._run,
+            environment={},
+            command=command,
+            host_network=self._host_network,
+            publish=port,
+            container_port=inside,
+            cpus=None,
+            cpuset=",".join(map(str, self._placement.backing_cpus)),
+            memory=_BACKING_MEMORY,
+        )
+
+    def _new_name(self) -> str:
+        return f"toolkit-{self._run}-{os.getpid()}-{next(self._numbers)}"
+
+    def _listening(self, port: int, inside: int) -> tuple[str, int]:
+        """Say where a process in a container listens, for a port on loopback to lead there."""
+        return (_LOOPBACK, port) if self._host_network else (_ANYWHERE, inside)
+
+    @contextlib.contextmanager
+    def _started(self, spec: ContainerSpec) -> Iterator[Container]:
+        container = self._engine.start(spec)
+        try:
+            yield container
         except BaseException:
             # an engine that cannot even remove it must not hide what went wrong
             with contextlib.suppress(EnvironmentFault):
@@ -175,89 +322,5 @@ class DockerRuntime:
 
     def _environment(self, port: int) -> dict[str, str]:
         # in a network namespace of its own the server must listen on the container's address
-        host = "127.0.0.1" if self._host_network else "0.0.0.0"  # noqa: S104 - published on loopback
+        host = _LOOPBACK if self._host_network else _ANYWHERE
         return environment_of(self._knobs, host=host, port=port)
-
-    def _build(self, stack: Stack, observer: Observer) -> str:
-        recipe.locks(stack)
-        base = self._find_base(observer)
-        files = recipe.files_of(stack, self._catalog)
-        bundle = recipe.find_ca_bundle(self._image.ca_bundle)
-        arguments = {
-            "BASE_IMAGE": base,
-            "APP": stack.app.name,
-            "SERVER": stack.server.name,
-            "PIP_INDEX_URL": self._image.index_url,
-            **_proxies(os.environ),
-        }
-        base_id = self._engine.image_id(base) or ""
-        inputs = recipe.digest(files, (base_id, self._image.index_url))
-        tag = f"toolkit/{stack.app.name}-{stack.server.name}:{inputs}"
-        if self._engine.has_image(tag) and not self._image.rebuild:
-            return tag
-        observer.noted(f"Building the image of {stack.id} on {base} ...")
-        if bundle is not None:
-            files[recipe.CA_BUNDLE] = bundle
-        self._engine.build(
-            recipe.archive(files),
-            dockerfile=recipe.DOCKERFILE,
-            tag=tag,
-            arguments=arguments,
-            labels={_INPUTS_LABEL: inputs},
-            cache=not self._image.rebuild,
-            progress=lambda _: None,
-        )
-        return tag
-
-    def _find_base(self, observer: Observer) -> str:
-        """Find or fetch the base image once per run, or build what stands in for the default."""
-        if not self._base:
-            self._base = self._image.base or DEFAULT_BASE
-            if not self._engine.has_image(self._base):
-                self._base = self._fetch_base(self._base, observer)
-        return self._base
-
-    def _fetch_base(self, wanted: str, observer: Observer) -> str:
-        if not self._image.base and self._engine.has_image(DEBIAN_BASE):
-            observer.noted(
-                f"{wanted} is not here: taking {DEBIAN_BASE}, built by scripts/base-image."
-            )
-            return DEBIAN_BASE
-        observer.noted(f"Pulling {wanted} ...")
-        reason = self._engine.pull(wanted)
-        if reason is None:
-            return wanted
-        script = self._catalog.path / "docker" / "debian-base.sh"
-        if self._image.base or not _can_bootstrap():
-            raise EnvironmentFault(
-                f"the base image {wanted} cannot be pulled: {reason}",
-                hint="Without an image registry, `sudo scripts/base-image` "
-                f"({script}) builds an equal base from Debian packages; "
-                "or name one that is here with --base-image.",
-            )
-        observer.noted(f"{reason}. Building a base from Debian packages with {script} ...")
-        done = subprocess.run(
-            ["/bin/sh", str(script), "--tag", DEBIAN_BASE],
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            raise EnvironmentFault(
-                f"neither can {wanted} be pulled nor a base be built from Debian packages",
-                hint=f"{script} shows why.",
-                log=done.stderr.strip(),
-            )
-        return DEBIAN_BASE
-
-
-def _can_bootstrap() -> bool:
-    """Whether docker/debian-base.sh may be run without asking: as root, on a Debian kind."""
-    tools = shutil.which("debootstrap") or shutil.which("apt-get")
-    return os.geteuid() == 0 and tools is not None and shutil.which("docker") is not None
-
-
-def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    names = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-    return {name: environ[name] for name in names if environ.get(name)}

@@ -7,7 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Self, cast
 
 import docker.errors
@@ -30,24 +30,41 @@ _OWNER_LABEL = "toolkit.owner"
 
 _START_HINT = "Start the Docker engine, or take --runtime process."
 _LOG_LINES = 20
+_INTERVAL = 0.05
 _LOG_CONFIG = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What a container may use; all the rest is refused to it."""
+    """What a container may use; all the rest is refused to it.
+
+    Attributes:
+        user: That of the image's server, by number, or by a name that the image knows.
+        tmpfs: Folders it may write to, with the options of their mounts; they are in memory.
+        publish: Port on loopback for its port, where it has a network of its own.
+        cpus: Cores it may use at once, None: as many as it is pinned to.
+        cpuset: CPUs it is pinned to; empty if it is not.
+        memory: Bytes, what is in its folders in memory included.
+    """
 
     image: str
     name: str
     run: str
     environment: Mapping[str, str]
     command: Sequence[str] | None = None
+    user: str = "10001:10001"
+    tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": in_memory("64m")})  # noqa: S108 - in the container
     host_network: bool
     publish: int | None = None
     container_port: int = 8000
-    cpus: float
+    cpus: float | None
     cpuset: str
     memory: int
+
+
+def in_memory(size: str) -> str:
+    """Give the options of a folder in memory that all may write to; Docker spells its size."""
+    return f"rw,noexec,nosuid,nodev,size={size},mode=1777"
 
 
 @contextlib.contextmanager
@@ -150,6 +167,40 @@ class Container:
         with contextlib.suppress(StackError, EnvironmentFault), _translated("reading a log"):
             return bytes(self._sdk.logs(tail=_LOG_LINES)).decode("utf-8", "replace").rstrip()
         return ""
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait until it has ended and give its exit code, None if it still runs after that time.
+
+        Raises:
+            StackError: It was removed.
+            EnvironmentFault: The engine is gone.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            with _translated("waiting for a container"):
+                self._sdk.reload()
+            state = self._sdk.attrs["State"]
+            if not state["Running"]:
+                return int(state["ExitCode"])
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_INTERVAL)
+
+    @property
+    def address(self) -> str:
+        """Where others on the engine's default bridge reach it.
+
+        Raises:
+            StackError: It has no address, or was removed.
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("looking after a container"):
+            self._sdk.reload()
+        networks = self._sdk.attrs["NetworkSettings"]["Networks"]
+        address = networks.get("bridge", {}).get("IPAddress")
+        if not address:
+            raise StackError("the container has no address on the engine's bridge")
+        return str(address)
 
     def stop(self, patience: int) -> float | None:
         """Have it end by SIGTERM; give the seconds that took, None if it was killed after all.
@@ -270,6 +321,15 @@ class Engine:
         """Whether the engine holds the image."""
         return self.image_id(tag) is not None
 
+    def image_label(self, tag: str, label: str) -> str | None:
+        """Give a label of an image, or None if it has none or is not here."""
+        with _translated(f"looking for image {tag}"):
+            try:
+                found = self._client.images.get(tag).labels.get(label)
+            except docker.errors.ImageNotFound:
+                return None
+        return None if found is None else str(found)
+
     def image_id(self, tag: str) -> str | None:
         """Give the image's id, or None if the engine does not hold it."""
         with _translated(f"looking for image {tag}"):
@@ -377,14 +437,16 @@ class Engine:
         }
         if spec.cpuset:
             limits["cpuset_cpus"] = spec.cpuset
-        if spec.cpus != int(spec.cpus) or not spec.cpuset:
+        if spec.cpus is not None and (spec.cpus != int(spec.cpus) or not spec.cpuset):
             # with whole pinned cores a quota would limit nothing and only add throttling
             limits["nano_cpus"] = int(spec.cpus * 1e9)
         network: dict[str, Any] = {"network_mode": "host"}
         if not spec.host_network:
-            # published on loopback: never an address that other machines can reach
-            ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
-            network = {"network_mode": "bridge", "ports": ports}
+            network = {"network_mode": "bridge"}
+            if spec.publish is not None:
+                # on loopback: never an address that other machines can reach
+                ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
+                network["ports"] = ports
         with _translated("starting a container"):
             sdk = self._client.containers.create(
                 spec.image,
@@ -392,9 +454,9 @@ class Engine:
                 name=spec.name,
                 labels={RUN_LABEL: spec.run, _OWNER_LABEL: _owner(os.getpid()) or ""},
                 environment=dict(spec.environment),
-                user="10001:10001",
+                user=spec.user,
                 read_only=True,
-                tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m"},  # noqa: S108 - in the container
+                tmpfs=dict(spec.tmpfs),
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 # the image's health check would start a Python beside the server being measured

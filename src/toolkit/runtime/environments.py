@@ -57,7 +57,9 @@ def _install(folder: Path, locks: Sequence[Path], image: ImageConfig) -> None:
     requirements = [part for lock in locks for part in ("-r", str(lock))]
     index = ["--index-url", image.index_url] if image.index_url else []
     python = folder / "bin" / "python"
-    uv = shutil.which("uv")
+    # beside this Python first: a development environment has it, and it is much faster than pip
+    beside = str(Path(sys.executable).parent)
+    uv = shutil.which("uv", path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
     options = ["--require-hashes", "--only-binary", ":all:", *index, *requirements]
     if uv is not None:
         # compiled as the image's are, or the first start of every server would do it

@@ -4,9 +4,10 @@ A small process in a session of its own reads from a pipe what the tool has star
 closes, the tool has ended in whatever way, and the guardian removes what is still there. After an
 orderly end there is nothing left for it to do.
 
-Lines on the pipe: ``group PGID START`` (a process group and the start time of its leader, so that
-a reused number is never hit), ``folder PATH``, ``containers RUN`` (all that carry the label of that
-run), each with ``-`` in front to take it back.
+Lines on the pipe: ``group PGID START SIGNAL GRACE`` (a process group and the start time of its
+leader, so that a reused number is never hit; the signal that ends it and the seconds after which
+it is killed), ``folder PATH``, ``containers RUN`` (all that carry the label of that run), each with
+``-`` in front to take it back.
 """
 
 import contextlib
@@ -56,10 +57,12 @@ class Guardian:
         self._process.wait(timeout=60)
 
     @contextlib.contextmanager
-    def watching_group(self, leader: int) -> Iterator[None]:
+    def watching_group(
+        self, leader: int, *, polite: signal.Signals = signal.SIGTERM, grace: float = _GRACE
+    ) -> Iterator[None]:
         """Have the process group of a leader killed if the tool ends inside this context."""
         started = psutil.Process(leader).create_time()
-        with self._watching(f"group {leader} {started}"):
+        with self._watching(f"group {leader} {started} {polite:d} {grace}"):
             yield
 
     @contextlib.contextmanager
@@ -110,15 +113,19 @@ def kill_group(
     leader: int,
     *,
     started: float | None = None,
+    polite: signal.Signals = signal.SIGTERM,
     grace: float = _GRACE,
     reap: Callable[[], object] = lambda: None,
 ) -> None:
     """End a process group: politely, then not; do nothing if it is gone.
 
+    What the leader has started in groups of their own (as PostgreSQL does) is killed with it.
+
     Args:
         leader: Its number, which is the pid of the process that leads it.
         started: Start time of the leader; the group is left alone if another one leads it now.
-        grace: Seconds between SIGTERM and SIGKILL.
+        polite: The signal that asks it to end.
+        grace: Seconds between that and SIGKILL.
         reap: Called while waiting; a parent waits for its child here, or it stays a zombie.
     """
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -126,20 +133,31 @@ def kill_group(
         if started is not None and abs(now - started) > 1:
             return
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGTERM)
+        os.killpg(leader, polite)
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline:
             reap()
             os.killpg(leader, 0)
             time.sleep(0.02)
+        family: list[psutil.Process] = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = psutil.Process(leader).children(recursive=True)
         os.killpg(leader, signal.SIGKILL)
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _carry_out(charge: str) -> None:
     kind, _, rest = charge.partition(" ")
     if kind == "group":
-        leader, started = rest.split()
-        kill_group(int(leader), started=float(started))
+        leader, started, polite, grace = rest.split()
+        kill_group(
+            int(leader),
+            started=float(started),
+            polite=signal.Signals(int(polite)),
+            grace=float(grace),
+        )
     elif kind == "folder":
         shutil.rmtree(rest, ignore_errors=True)
     elif kind == "containers":

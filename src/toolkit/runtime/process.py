@@ -3,75 +3,54 @@
 import contextlib
 import json
 import os
+import platform
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import psutil
-
-import toolkit.runtime.confine
+import toolkit.delaying
 import toolkit.runtime.probe
 import toolkit.serve
 from toolkit.config import ImageConfig
 from toolkit.errors import StackError
-from toolkit.measured import RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Placement, Stack
+from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
+from toolkit.model import Knobs, Need, Placement, Stack
 from toolkit.ports import Observer
+from toolkit.runtime import postgres
+from toolkit.runtime.cluster import cluster
+from toolkit.runtime.confined import (
+    HAS_DATA_LIMIT,
+    HAS_PSS,
+    PYTHON,
+    Command,
+    ProcessTree,
+    basic_environment,
+    confined,
+    run_to_end,
+)
 from toolkit.runtime.environments import ensure_environment
-from toolkit.runtime.guardian import Guardian, kill_group
-from toolkit.runtime.proctree import descendants, read_tree
-from toolkit.runtime.ready import free_port, wait_until_ready
+from toolkit.runtime.guardian import Guardian
+from toolkit.runtime.once import ONCE_TIMEOUT, naming
+from toolkit.runtime.proctree import descendants, read_cost
+from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
 from toolkit.runtime.settings import argv_of, environment_of
+from toolkit.runtime.upstream import upstream_facts
 
 _START_TIMEOUT = 30.0
 _STOP_PATIENCE = 5.0
-_LOG_BYTES = 4000
-_HAS_PSS = _HAS_DATA_LIMIT = sys.platform == "linux"
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-"""Variables of the tool's own environment that a server sees: as few as in a container."""
 
 
-class ProcessService:
+class ProcessService(ProcessTree):
     """A server's process tree that answers."""
 
     def __init__(
         self, process: "subprocess.Popen[bytes]", log: Path, url: str, start_seconds: float
     ) -> None:
-        self._process = process
-        self._log = log
+        super().__init__(process, log)
         self.url = url
         self.start_seconds = start_seconds
-
-    def usage(self) -> Usage:
-        """See ``ports.Service``; CPU time is exact to 10 ms per process, memory is PSS."""
-        at = time.monotonic()
-        user = system = 0.0
-        memory = 0
-        try:
-            members = list(_members(psutil.Process(self._process.pid)))
-        except psutil.NoSuchProcess:
-            raise StackError("the server does not run any more", log=self.log_tail()) from None
-        for process in members:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                times = process.cpu_times()
-                # and those of its children that have ended and been waited for
-                user += times.user + times.children_user
-                system += times.system + times.children_system
-                memory += _memory_of(process)
-        tree = read_tree(process.pid for process in members)
-        return Usage(
-            at=at,
-            cpu_user=user,
-            cpu_system=system,
-            memory=memory,
-            processes=None if tree is None else tree.processes,
-            threads=None if tree is None else tree.threads,
-            open_files=None if tree is None else tree.open_files,
-            switches=None if tree is None else tree.switches,
-        )
 
     def stop(self) -> float | None:
         """See ``ports.Service``."""
@@ -83,13 +62,35 @@ class ProcessService:
             return None
         return time.monotonic() - began
 
-    def death(self) -> str | None:
-        """See ``ports.Service``."""
-        return _death_of(self._process)
 
-    def log_tail(self) -> str:
-        """See ``ports.Service``."""
-        return _tail_of(self._log)
+class ProcessBacking(ProcessTree):
+    """The process tree of a backing service that answers."""
+
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", log: Path, url: str, facts: BackingFacts
+    ) -> None:
+        super().__init__(process, log, name=f"the {facts.need}")
+        self.url = self.url_for_servers = url
+        self.facts = facts
+
+    def usage(self) -> Usage:
+        """See ``ports.Backing``.
+
+        Only CPU time and memory, see ``read_cost``: a database has a process for each connection,
+        and reading everything of them takes tens of milliseconds of somebody's CPU.
+        """
+        at = time.monotonic()
+        pids = descendants(self._process.pid)
+        cost = None if pids is None else read_cost((self._process.pid, *pids))
+        if cost is None:
+            return super().usage()
+        return Usage(
+            at=at,
+            cpu_user=cost.cpu_user,
+            cpu_system=cost.cpu_system,
+            memory=cost.memory,
+            processes=cost.processes,
+        )
 
 
 class ProcessRuntime:
@@ -124,7 +125,7 @@ class ProcessRuntime:
             name="process",
             reason=reason,
             network="loopback",
-            memory_kind="PSS of the process tree" if _HAS_PSS else "USS of the process tree",
+            memory_kind="PSS of the process tree" if HAS_PSS else "USS of the process tree",
             notes=tuple(_shortfalls(placement)),
         )
 
@@ -153,67 +154,96 @@ class ProcessRuntime:
         )
 
     @contextlib.contextmanager
-    def serve(self, stack: Stack) -> Iterator[ProcessService]:
+    def backing(self, need: Need, observer: Observer) -> Iterator[ProcessBacking]:
+        """See ``ports.Runtime``."""
+        observer.noted(f"Starting the {need} ...")
+        if need is Need.DATABASE:
+            with cluster(self._placement.backing_cpus, self._guardian) as made:
+                found = postgres.facts(made.version, made.where)
+                yield ProcessBacking(made.process, made.log, made.url, found)
+            return
+        with self._scratch("toolkit-upstream-") as scratch:
+            port = free_port()
+            command = Command(
+                argv=(PYTHON, "-I", toolkit.delaying.__file__, "127.0.0.1", str(port)),
+                environment=basic_environment(),
+                folder=scratch,
+                cpus=self._placement.backing_cpus,
+            )
+            with confined(command, self._guardian) as (process, tree):
+                with as_fault("the upstream cannot be started"):
+                    wait_until_ready(
+                        port=port,
+                        path="/healthz",
+                        death=tree.death,
+                        log_tail=tree.log_tail,
+                        timeout=_START_TIMEOUT,
+                    )
+                url = f"http://127.0.0.1:{port}"
+                yield ProcessBacking(
+                    process,
+                    command.log,
+                    url,
+                    upstream_facts(f"one process, Python {platform.python_version()}"),
+                )
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """See ``ports.Runtime``."""
+        with self._scratch("toolkit-command-") as scratch, naming(stack, command):
+            variables = {**self._environment(stack, self._port, scratch), **environment}
+            wanted = self._command(stack, scratch, variables, ("--", *command))
+            run_to_end(wanted, self._guardian, timeout=ONCE_TIMEOUT)
+
+    @contextlib.contextmanager
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[ProcessService]:
         """See ``ports.Runtime``."""
         port = free_port(self._port)
-        with self._scratch() as scratch:
-            log = scratch / "server.log"
+        with self._scratch("toolkit-server-") as scratch:
             began = time.monotonic()
-            with self._started(stack, port, log, scratch) as process:
+            variables = {**self._environment(stack, port, scratch), **environment}
+            command = self._command(stack, scratch, variables)
+            with confined(command, self._guardian) as (process, tree):
                 wait_until_ready(
                     port=port,
                     path=stack.app.health,
-                    death=lambda: _death_of(process),
-                    log_tail=lambda: _tail_of(log),
+                    death=tree.death,
+                    log_tail=tree.log_tail,
                     timeout=_START_TIMEOUT,
                 )
                 yield ProcessService(
-                    process, log, f"http://127.0.0.1:{port}", time.monotonic() - began
+                    process, command.log, f"http://127.0.0.1:{port}", time.monotonic() - began
                 )
 
     @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
+    def _scratch(self, prefix: str) -> Iterator[Path]:
         with (
-            tempfile.TemporaryDirectory(prefix="toolkit-server-") as folder,
+            tempfile.TemporaryDirectory(prefix=prefix) as folder,
             self._guardian.watching_folder(folder),
         ):
             yield Path(folder)
 
-    @contextlib.contextmanager
-    def _started(
-        self, stack: Stack, port: int, log: Path, scratch: Path
-    ) -> Iterator["subprocess.Popen[bytes]"]:
-        with log.open("wb") as output:
-            # a session of its own: Ctrl-C goes to the tool, which then ends the whole group
-            process = subprocess.Popen(
-                [
-                    # absolute, for it starts in another folder
-                    str(Path(sys.executable).absolute()),
-                    "-I",
-                    toolkit.runtime.confine.__file__,
-                    ",".join(map(str, self._placement.server_cpus)) or "-",
-                    str(self._placement.memory) if _HAS_DATA_LIMIT else "-",
-                    str(self._environments[stack.id] / "bin" / "python"),
-                    toolkit.serve.__file__,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment(stack, port, scratch),
-                cwd=scratch,
-                start_new_session=True,
-            )
-        try:
-            with self._guardian.watching_group(process.pid):
-                yield process
-        finally:
-            kill_group(process.pid, grace=1.0, reap=process.poll)
-            process.wait()
+    def _command(
+        self,
+        stack: Stack,
+        scratch: Path,
+        variables: Mapping[str, str],
+        arguments: Sequence[str] = (),
+    ) -> Command:
+        python = self._environments[stack.id] / "bin" / "python"
+        return Command(
+            argv=(str(python), toolkit.serve.__file__, *arguments),
+            environment=variables,
+            folder=scratch,
+            cpus=self._placement.server_cpus,
+            memory=self._placement.memory,
+        )
 
     def _environment(self, stack: Stack, port: int, scratch: Path) -> dict[str, str]:
         binaries = self._environments[stack.id] / "bin"
         return {
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            **basic_environment(),
             **environment_of(self._knobs, host="127.0.0.1", port=port),
             "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "APP_DIR": str(stack.app.path),
@@ -224,45 +254,11 @@ class ProcessRuntime:
         }
 
 
-def _members(root: psutil.Process) -> Iterator[psutil.Process]:
-    """Give a process and all that it has started."""
-    yield root
-    pids = descendants(root.pid)
-    if pids is None:
-        yield from root.children(recursive=True)
-        return
-    for pid in pids:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            yield psutil.Process(pid)
-
-
-def _memory_of(process: psutil.Process) -> int:
-    """Give the proportional set size, so that pages shared by workers count once."""
-    try:
-        memory = process.memory_full_info()
-    except psutil.AccessDenied:
-        return 0
-    return int(memory.pss if _HAS_PSS else memory.uss)
-
-
-def _death_of(process: "subprocess.Popen[bytes]") -> str | None:
-    code = process.poll()
-    if code is None:
-        return None
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _tail_of(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        return log.read_bytes()[-_LOG_BYTES:].decode("utf-8", "replace").strip()
-    return ""
-
-
 def _shortfalls(placement: Placement) -> Iterator[str]:
     """Say which limits a plain process does not have."""
     if placement.cpus != int(placement.cpus):
         yield f"{placement.cpus:g} CPUs: a process is pinned to whole cores, there is no quota."
-    if _HAS_DATA_LIMIT:
+    if HAS_DATA_LIMIT:
         yield "The memory limit applies to each process of a server, not to their sum."
     else:
         yield "There is no memory limit on this platform without Docker."

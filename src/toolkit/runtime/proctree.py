@@ -3,6 +3,7 @@
 proc(5), https://man7.org/linux/man-pages/man5/proc.5.html
 """
 
+import os
 import resource
 from collections.abc import Iterable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
 _MOST_THREADS = 64
 """Threads from which context switches are not read: it would take longer than it is worth."""
 
@@ -55,6 +57,44 @@ def read_tree(pids: Iterable[int], *, proc: Path = _PROC) -> Tree | None:
         open_files=fullest if files_known else None,
         switches=switches if threads <= _MOST_THREADS else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a set of processes has used, in seconds and bytes, and who they are as in ``Tree``."""
+
+    cpu_user: float
+    cpu_system: float
+    memory: int
+    processes: tuple[tuple[int, float], ...]
+
+
+def read_cost(pids: Iterable[int], *, proc: Path = _PROC) -> Cost | None:
+    """Read CPU time and memory only, which takes a tenth of the time that all the rest does.
+
+    Memory is an upper bound: what each process has for itself, where a page that a fork shares with
+    its parent counts for both, and once the most that one of them shows of files and shared memory.
+    The exact number (PSS) has the kernel look at every page of every process.
+
+    Returns:
+        None where this machine does not show them, or none of them is left.
+    """
+    user = system = own = shared = 0
+    processes: list[tuple[int, float]] = []
+    for pid in pids:
+        with suppress(OSError, ValueError, IndexError):
+            # times are fields 14 to 17: those of ended children are the last two
+            fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+            _, resident, common = (proc / str(pid) / "statm").read_text().split()[:3]
+            user += int(fields[11]) + int(fields[13])
+            system += int(fields[12]) + int(fields[14])
+            own += int(resident) - int(common)
+            shared = max(shared, int(common))
+            processes.append((pid, float(fields[19])))
+    if not processes:
+        return None
+    memory = (own + shared) * resource.getpagesize()
+    return Cost(user / _TICKS, system / _TICKS, memory, tuple(sorted(processes)))
 
 
 def descendants(pid: int, *, proc: Path = _PROC) -> list[int] | None:

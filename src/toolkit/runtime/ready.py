@@ -1,9 +1,10 @@
 """Wait until a server answers; never sleep and hope."""
 
+import contextlib
 import http.client
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from toolkit.errors import EnvironmentFault, StackError
 
@@ -43,6 +44,19 @@ def wait_until_ready(
         hint="`toolkit up` starts the stack by itself.",
         log=log_tail(),
     )
+
+
+@contextlib.contextmanager
+def as_fault(message: str) -> Iterator[None]:
+    """Let what is wrong with one stack elsewhere be a fault of the environment here.
+
+    Raises:
+        EnvironmentFault: In the place of a StackError.
+    """
+    try:
+        yield
+    except StackError as error:
+        raise EnvironmentFault(f"{message}: {error}", hint=error.hint, log=error.log) from error
 
 
 def _ask(port: int, path: str) -> int:

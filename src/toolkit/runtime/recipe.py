@@ -7,12 +7,15 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import toolkit.delaying
 import toolkit.serve
 from toolkit.catalog import Catalog
 from toolkit.errors import ConfigError
 from toolkit.model import Stack
 
 DOCKERFILE = "docker/Dockerfile"
+UPSTREAM_DOCKERFILE = "docker/upstream.Dockerfile"
+POSTGRES_DOCKERFILE = "docker/postgres.Dockerfile"
 CA_BUNDLE = "docker/ca/bundle.crt"
 
 
@@ -43,6 +46,20 @@ def files_of(stack: Stack, catalog: Catalog) -> dict[str, Path]:
     ]
     files = {file.relative_to(top).as_posix(): file for file in parts}
     return {**files, "src/toolkit/serve.py": Path(toolkit.serve.__file__)}
+
+
+def files_of_upstream(catalog: Catalog) -> dict[str, Path]:
+    """Give the build context of the upstream that delays."""
+    return {
+        UPSTREAM_DOCKERFILE: catalog.path / UPSTREAM_DOCKERFILE,
+        "src/toolkit/delaying.py": Path(toolkit.delaying.__file__),
+    }
+
+
+def files_of_postgres(catalog: Catalog) -> dict[str, Path]:
+    """Give the build context of what stands in for the official image of PostgreSQL."""
+    names = (POSTGRES_DOCKERFILE, "docker/postgres-entrypoint.sh")
+    return {name: catalog.path / name for name in names}
 
 
 def find_ca_bundle(configured: str) -> Path | None:
@@ -86,6 +103,8 @@ def archive(files: Mapping[str, Path]) -> io.BytesIO:
 
 
 def _tree(folder: Path) -> Iterator[Path]:
+    """Give the files of a folder that are for running it."""
     for file in folder.rglob("*"):
-        if file.is_file() and "__pycache__" not in file.parts:
+        parts = file.relative_to(folder).parts
+        if file.is_file() and "__pycache__" not in parts and parts[0] != "tests":
             yield file

@@ -1,0 +1,88 @@
+"""Were the rows of a run set up alike, but for what is compared? Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from toolkit.measured import StackFacts
+from toolkit.model import Knobs
+
+ABSENT = "-"
+"""Stands for a knob that a server does not have."""
+
+DRIVERS = ("psycopg", "psycopg-pool", "SQLAlchemy", "httpx")
+"""What apps of different frameworks must use alike."""
+
+_NEUTRAL = {"workers": "1", "max_requests": "0", "access_log": "0", "preload": "0"}
+"""Where a knob that is missing makes no difference; elsewhere it does."""
+
+_SWITCHES = {name for name, value in asdict(Knobs()).items() if isinstance(value, bool)}
+
+
+def parity_table(stacks: Sequence[StackFacts]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Give titles and rows: for each stack the settings it really had.
+
+    A knob that the server does not have is ``ABSENT``, and so is a package that is not installed.
+    """
+    knobs = [name for name in asdict(Knobs()) if any(name in _knobs(s) for s in stacks)]
+    drivers = [name for name in DRIVERS if any(name in stack.packages for stack in stacks)]
+    titles = ("stack", "Python", *(name.replace("_", " ") for name in knobs), *drivers)
+    rows = [
+        (
+            stack.id,
+            stack.python,
+            *(_value(stack, name) for name in knobs),
+            *(stack.packages.get(name, ABSENT) for name in drivers),
+        )
+        for stack in stacks
+    ]
+    return titles, rows
+
+
+def find_disparities(stacks: Sequence[StackFacts]) -> tuple[str, ...]:
+    """Say what differs between the rows of a run without being what is compared."""
+    return tuple(_disparities(stacks))
+
+
+def _disparities(stacks: Sequence[StackFacts]) -> Iterator[str]:
+    pythons = {stack.python for stack in stacks}
+    if len(pythons) > 1:
+        yield f"The stacks ran on different versions of Python: {', '.join(sorted(pythons))}."
+    for name, found in _values(stack.packages for stack in stacks):
+        if len(found) > 1:
+            yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
+    for name, found in _values(stack.settings for stack in stacks):
+        if len(found) > 1:
+            yield f"The stacks had different settings of {name}: {', '.join(sorted(found))}."
+    yield from _lacking(stacks)
+
+
+def _values(items: Iterable[Mapping[str, str]]) -> list[tuple[str, set[str]]]:
+    found: dict[str, set[str]] = {}
+    for item in items:
+        for name, value in item.items():
+            found.setdefault(name, set()).add(value)
+    return sorted(found.items())
+
+
+def _lacking(stacks: Sequence[StackFacts]) -> Iterator[str]:
+    """Name the servers that do not have a knob that was turned."""
+    for name, neutral in _NEUTRAL.items():
+        values = {s.settings[name.upper()] for s in stacks if name.upper() in s.settings}
+        without = [s.id for s in stacks if s.knobs is not None and name not in s.knobs]
+        if values - {neutral} and 0 < len(without) < len(stacks):
+            yield (
+                f"{name.replace('_', ' ')} {', '.join(sorted(values))} does not hold for "
+                f"{', '.join(without)}, whose server has no such setting."
+            )
+
+
+def _knobs(stack: StackFacts) -> tuple[str, ...]:
+    # the pool is the app's, whatever the server
+    return () if stack.knobs is None else (*stack.knobs, "database_pool")
+
+
+def _value(stack: StackFacts, knob: str) -> str:
+    if knob not in _knobs(stack):
+        return ABSENT
+    value = stack.settings.get(knob.upper(), ABSENT)
+    return {"0": "off", "1": "on"}.get(value, value) if knob in _SWITCHES else value

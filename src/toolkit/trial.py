@@ -1,0 +1,264 @@
+"""One trial: a fresh server, a fresh load generator, its phases one after the other."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from toolkit.backing import Backings
+from toolkit.contract import Exchange
+from toolkit.errors import EnvironmentFault, StackError, ToolkitError
+from toolkit.histogram import LatencyHistogram
+from toolkit.knee import has_stopped_growing
+from toolkit.measured import (
+    BackingUse,
+    Calibration,
+    Control,
+    Failure,
+    HostReading,
+    Measurement,
+    Outcome,
+    PhaseResult,
+    Run,
+    Usage,
+)
+from toolkit.model import App, Broken, Need, Phase, Stack, Stage, Trial, Workload
+from toolkit.objective import keeps
+from toolkit.ports import Backing, LoadEngine, LoadSession, Observer, Runtime, Service, Tick
+from toolkit.store import Store, utc_now
+from toolkit.usage import compare_readings, summarize_backing, summarize_usage
+from toolkit.validity import Evidence, find_faults
+
+_QUICK = 0.05
+"""Seconds that a reading may take to be made between the ends of a window, too; an engine's own
+answer takes up to one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a bench works with.
+
+    Attributes:
+        exchanges: Gives the contract of an app; empty if it has none.
+        backings: Database and upstream, as far as the workloads need them.
+        broken: What is listed as not working upstream.
+        read_host: Reads what the machine has done so far.
+        calibrate: Measures a client (by name) at rates against a target that answers at once;
+            None for a client it does not know.
+    """
+
+    runtime: Runtime
+    load: LoadEngine
+    store: Store
+    observer: Observer
+    exchanges: Callable[[App], Sequence[Exchange]]
+    backings: Backings
+    broken: Sequence[Broken]
+    read_host: Callable[[], HostReading]
+    calibrate: Callable[[str, Sequence[float]], Calibration | None]
+
+
+def failure_of(trial: Trial, stage: str, error: ToolkitError) -> Failure:
+    """Make an outcome of an error."""
+    return Failure(trial=trial, stage=stage, message=str(error), log=error.log)
+
+
+def measure(
+    trial: Trial,
+    stack: Stack,
+    workload: Workload,
+    phases: Iterable[Phase],
+    run: Run,
+    world: World,
+) -> Outcome:
+    """Run one trial: fresh server, fresh load generator, its phases one after the other."""
+    started_at = utc_now()
+    stage = "start"
+    stop_seconds = None
+    try:
+        # the generator starts first: its imports are done when the server is up
+        environment = world.backings.environment(stack)
+        with (
+            world.load.open(workload) as session,
+            world.runtime.serve(stack, environment) as service,
+        ):
+            stage = "load"
+            session.aim(service.url)
+            results = _run_phases(trial, stack, workload, phases, session, service, run, world)
+            start_seconds = service.start_seconds
+            stage = "stop"
+            if trial.stage is Stage.RAMP:
+                stop_seconds = service.stop()
+    except (StackError, EnvironmentFault) as error:
+        return failure_of(trial, stage, error)
+    return Measurement(
+        trial=trial,
+        started_at=started_at,
+        phases=results,
+        start_seconds=start_seconds,
+        stop_seconds=stop_seconds,
+    )
+
+
+def _run_phases(
+    trial: Trial,
+    stack: Stack,
+    workload: Workload,
+    phases: Iterable[Phase],
+    session: LoadSession,
+    service: Service,
+    run: Run,
+    world: World,
+) -> tuple[PhaseResult, ...]:
+    results: list[PhaseResult] = []
+    for phase in phases:
+        watch = Watch(
+            service,
+            world.read_host,
+            lambda tick: world.observer.ticked(trial, tick),
+            read_backings=world.backings.usages,
+        )
+        load = session.run(phase, watch)
+        server = summarize_usage(watch.usages)
+        backings = watch.use_of_backings()
+        where = run.placement
+        beside = sum(use.cpu for use in backings.values())
+        host = compare_readings(
+            watch.host,
+            server_cpus=len(where.server_cpus),
+            client_cpus=len(where.client_cpus),
+            server_cpu=server.cpu,
+            # the tool itself works beside the generator, and so may the backing services
+            client_cpu=load.use.cpu_of_all
+            + watch.own_cpu()
+            + (beside if where.backing_cpus == where.client_cpus else 0.0),
+            shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
+        )
+        delay = None
+        if phase.rate is not None:
+            own = [item for item in run.calibrations if item.client == load.client]
+            delay = own[0].delay_at(phase.rate) if own else None
+        evidence = Evidence(
+            phase=phase,
+            load=load,
+            server=server,
+            host=host,
+            placement=where,
+            keep_alive=stack.server.keep_alive,
+            delay=delay,
+            backings=backings,
+            waits=bool(workload.needs),
+        )
+        # a ramp looks for full load: that its first steps are not says nothing
+        findings = () if trial.stage is Stage.RAMP else find_faults(evidence)
+        results.append(
+            PhaseResult(
+                phase=phase,
+                load=load,
+                server=server,
+                host=host,
+                backings=backings,
+                findings=findings,
+            )
+        )
+        if trial.stage is Stage.RAMP and has_stopped_growing(results):
+            break
+        if phase.own is not None and keeps(results[-1], run.load.objective):
+            break
+    return tuple(results)
+
+
+def measure_alone(backing: Backing, workload: Workload, phase: Phase, world: World) -> Control:
+    """Load a backing service by itself.
+
+    Raises:
+        StackError: It died, or did not give a right answer.
+        LoadError: The generator failed.
+    """
+    watch = Watch(backing, world.read_host, lambda _: None)
+    with world.load.open(workload) as session:
+        session.aim(backing.url)
+        load = session.run(phase, watch)
+    latency = LatencyHistogram.decode(load.latency)
+    if not latency.count or load.failed:
+        raise StackError(f"{load.failed} of {load.requests + load.failed} answers were wrong")
+    p50, p99 = latency.percentiles(50, 99)
+    return Control(
+        workload=workload.id,
+        users=phase.users,
+        throughput=load.throughput,
+        latencies=(p50, p99),
+        cpu=summarize_backing(watch.usages).cpu,
+    )
+
+
+class Watched(Protocol):
+    """What a watch reads: a server, or a backing service that is loaded by itself."""
+
+    def usage(self) -> Usage:
+        """See ``ports.Service``."""
+        ...
+
+    def death(self) -> str | None:
+        """See ``ports.Service``."""
+        ...
+
+    def log_tail(self) -> str:
+        """See ``ports.Service``."""
+        ...
+
+
+@dataclass
+class Watch:
+    """Reads the server's use at both ends of the window and in between, and sees it die."""
+
+    service: Watched
+    read_host: Callable[[], HostReading]
+    show: Callable[[Tick], None]
+    read_backings: Callable[[], Mapping[Need, Usage]] = dict
+    usages: list[Usage] = field(default_factory=list)
+    host: list[HostReading] = field(default_factory=list)
+    own: list[float] = field(default_factory=list)
+    backings: list[Mapping[Need, Usage]] = field(default_factory=list)
+    took: float = 0.0
+
+    def window_opened(self) -> None:
+        """See ``ports.LoadWatch``."""
+        self._sample()
+
+    def window_closed(self) -> None:
+        """See ``ports.LoadWatch``."""
+        self._sample()
+
+    def own_cpu(self) -> float:
+        """CPU seconds per second that this process used itself."""
+        return (self.own[-1] - self.own[0]) / (self.usages[-1].at - self.usages[0].at)
+
+    def use_of_backings(self) -> dict[str, BackingUse]:
+        """What database and upstream used."""
+        return {
+            str(need): summarize_backing([reading[need] for reading in self.backings])
+            for need in self.backings[0]
+        }
+
+    def ticked(self, tick: Tick) -> None:
+        """See ``ports.LoadWatch``.
+
+        Raises:
+            StackError: The server died.
+        """
+        ended = self.service.death()
+        if ended is not None:
+            raise StackError(f"the server died under load: {ended}", log=self.service.log_tail())
+        if self.usages and self.took < _QUICK:
+            self._sample()
+        self.show(tick)
+
+    def _sample(self) -> None:
+        """Read both; the readings lie a few milliseconds off the ends, under the same load."""
+        began = time.monotonic()
+        self.usages.append(self.service.usage())
+        self.host.append(self.read_host())
+        self.backings.append(self.read_backings())
+        self.own.append(time.process_time())
+        self.took = time.monotonic() - began
