@@ -3,15 +3,9 @@
 Runs with the toolkit or on its own: ``locust -f loadtests/list.py --host http://127.0.0.1:8000``.
 """
 
-import json
-from pathlib import Path
+from common.assets import LIST
 
-from toolkit.client import JsonBody, Request, SocketUser
-
-EXPECTED = json.loads(
-    (Path(__file__).parent.parent / "apps" / "shared" / "assets.json").read_bytes()
-)
-LIST = Request("GET", "/api/assets", name="list", expect=200, check=JsonBody(EXPECTED))
+from toolkit.client import SocketUser
 
 
 class ListUser(SocketUser):

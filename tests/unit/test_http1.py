@@ -1,6 +1,5 @@
 """Requests are encoded and answers read without any I/O."""
 
-import json
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass

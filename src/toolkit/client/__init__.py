@@ -3,7 +3,19 @@
 It imports Locust, which changes the standard library's sockets: only for processes that make load.
 """
 
+from toolkit.client.slow import SlowClient
 from toolkit.client.user import Scenario, SocketUser
-from toolkit.wire.http1 import Answer, JsonBody, Request
+from toolkit.parameters import Parameters
+from toolkit.wire.bodies import HtmlBody, JsonBody
+from toolkit.wire.http1 import Answer, Request
 
-__all__ = ["Answer", "JsonBody", "Request", "Scenario", "SocketUser"]
+__all__ = [
+    "Answer",
+    "HtmlBody",
+    "JsonBody",
+    "Parameters",
+    "Request",
+    "Scenario",
+    "SlowClient",
+    "SocketUser",
+]

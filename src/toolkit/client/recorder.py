@@ -103,6 +103,19 @@ class Recorder:
             series.service[int(service * 1e6)] += 1
         self.answered += 1
 
+    def aside(self, key: Key, seconds: float, length: int, error: str | None) -> None:
+        """Count a request that is no part of what is measured, and only disturbs it.
+
+        Locust lists it under its name and leaves it out of the total; the phases know nothing of
+        it, but for an error: a server that refuses it has not served all it was asked.
+        """
+        assert self._environment is not None  # noqa: S101 - nobody sends before attach()
+        good = Counter({int(seconds * 1e6): 1} if error is None else {})
+        bad = Counter({} if error is None else {error: 1})
+        _log(self._environment.stats, key, good, bad, length, total=False)
+        if error is not None:
+            self.window.raised[f"{key[1]}: {error}"] += 1
+
     def fire(self, user: Any, key: Key, seconds: float, length: int, error: str | None) -> None:  # noqa: ANN401
         """Tell everybody who listens, Locust included, of one request."""
         assert self._environment is not None  # noqa: S101 - nobody listens before attach()
@@ -183,7 +196,13 @@ def _others(environment: Environment) -> Iterator[Any]:
 
 
 def _log(
-    stats: RequestStats, key: Key, counts: Counter[int], errors: Counter[str], length: int
+    stats: RequestStats,
+    key: Key,
+    counts: Counter[int],
+    errors: Counter[str],
+    length: int,
+    *,
+    total: bool = True,
 ) -> None:
     """Add many requests to Locust's statistics as if they had been logged one by one."""
     method, name = key
@@ -191,7 +210,8 @@ def _log(
     requests = counts.total() + failed
     now = time.time()
     second = int(now)
-    for entry in (stats.total, stats.entries[(name, method)]):
+    own = stats.entries[(name, method)]
+    for entry in (stats.total, own) if total else (own,):
         last = entry.last_request_timestamp
         if entry.use_response_times_cache and last and second > int(last):
             entry._cache_response_times(second - 1)  # noqa: SLF001 - as Locust's own log() does

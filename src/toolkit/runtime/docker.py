@@ -21,7 +21,7 @@ from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
-from toolkit.runtime.settings import argv_of, environment_of
+from toolkit.runtime.settings import environment_of, facts_of
 from toolkit.runtime.upstream import upstream_facts
 
 _CONTAINER_PORT = 8000
@@ -153,15 +153,8 @@ class DockerRuntime:
         self._tags[stack.id] = tag
         code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
         made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
-        return StackFacts(
-            id=stack.id,
-            summary=f"{stack.app.summary}; {stack.server.summary}",
-            keep_alive=stack.server.keep_alive,
-            argv=argv_of(stack, self._environment(_CONTAINER_PORT)),
-            settings=self._environment(_CONTAINER_PORT),
-            python=made_of["python"],
-            packages=made_of["packages"],
-            image=self._engine.image_id(tag),
+        return facts_of(
+            stack, self._environment(_CONTAINER_PORT), made_of, image=self._engine.image_id(tag)
         )
 
     @contextlib.contextmanager

@@ -35,7 +35,7 @@ from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.proctree import descendants, read_cost
 from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
-from toolkit.runtime.settings import argv_of, environment_of
+from toolkit.runtime.settings import environment_of, facts_of
 from toolkit.runtime.upstream import upstream_facts
 
 _START_TIMEOUT = 30.0
@@ -143,15 +143,7 @@ class ProcessRuntime:
             raise StackError(f"the environment of {stack.id} is broken", log=done.stderr.strip())
         made_of = json.loads(done.stdout)
         settings = environment_of(self._knobs, host="127.0.0.1", port=self._port or 8000)
-        return StackFacts(
-            id=stack.id,
-            summary=f"{stack.app.summary}; {stack.server.summary}",
-            keep_alive=stack.server.keep_alive,
-            argv=argv_of(stack, settings),
-            settings=settings,
-            python=made_of["python"],
-            packages=made_of["packages"],
-        )
+        return facts_of(stack, settings, made_of)
 
     @contextlib.contextmanager
     def backing(self, need: Need, observer: Observer) -> Iterator[ProcessBacking]:

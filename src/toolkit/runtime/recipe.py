@@ -17,6 +17,7 @@ DOCKERFILE = "docker/Dockerfile"
 UPSTREAM_DOCKERFILE = "docker/upstream.Dockerfile"
 POSTGRES_DOCKERFILE = "docker/postgres.Dockerfile"
 CA_BUNDLE = "docker/ca/bundle.crt"
+_1980 = 315_532_800
 
 
 def locks(stack: Stack) -> tuple[Path, Path]:
@@ -97,6 +98,8 @@ def archive(files: Mapping[str, Path]) -> io.BytesIO:
             content = file.read_bytes()
             info.size = len(content)
             info.mode = 0o644
+            # the same for the same files; not 0, which some take for unknown (no Last-Modified)
+            info.mtime = _1980
             tar.addfile(info, io.BytesIO(content))
     buffer.seek(0)
     return buffer

@@ -1,7 +1,10 @@
 """The environment a server is started with, and the command it makes of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
+from toolkit.measured import StackFacts
 from toolkit.model import Knobs, Stack
 from toolkit.serve import knob_values, render_argv
 
@@ -25,3 +28,33 @@ def argv_of(stack: Stack, environment: dict[str, str]) -> tuple[str, ...]:
     template = {"argv": stack.server.argv, "switches": stack.server.switches}
     folder = f"deploy/servers/{stack.server.name}"
     return tuple(render_argv(template, values, stack.app.target, folder))
+
+
+def facts_of(
+    stack: Stack,
+    environment: dict[str, str],
+    made_of: Mapping[str, Any],
+    *,
+    image: str | None = None,
+) -> StackFacts:
+    """Say what a stack consists of.
+
+    Args:
+        stack: Which.
+        environment: Variables of its server.
+        made_of: What ``probe`` found in its image or environment.
+        image: Id of its image.
+    """
+    return StackFacts(
+        id=stack.id,
+        summary=f"{stack.app.summary}; {stack.server.summary}",
+        keep_alive=stack.server.keep_alive,
+        argv=argv_of(stack, environment),
+        settings=environment,
+        python=made_of["python"],
+        packages=made_of["packages"],
+        image=image,
+        knobs=tuple(sorted(stack.server.knobs)),
+        environment=dict(stack.app.environment),
+        caution=stack.server.caution,
+    )

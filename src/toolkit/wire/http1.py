@@ -448,32 +448,6 @@ class AnswerReader:
         self._complete = True
 
 
-class JsonBody:
-    """A check: the body is JSON and equal to an expected value.
-
-    Bodies that were found right are not parsed again: frameworks differ in white space and in the
-    order of keys, but one server hardly differs from itself.
-    """
-
-    __slots__ = ("_expected", "_last")
-
-    def __init__(self, expected: object) -> None:
-        self._expected = expected
-        self._last: bytes | None = None
-
-    def __call__(self, body: bytes) -> bool:
-        """Tell whether the body holds the value."""
-        if body == self._last:
-            return True
-        try:
-            right = bool(json.loads(body) == self._expected)
-        except ValueError:
-            return False
-        if right:
-            self._last = body
-        return right
-
-
 class _Headers:
     """Collects the headers of the last message that is begun."""
 

@@ -1,0 +1,1 @@
+"""The project: settings, root of the URLs, what a WSGI server imports."""

@@ -1,0 +1,1 @@
+"""The app: assets, and what else a reference app answers."""

@@ -1,0 +1,1 @@
+"""The assets API in FastAPI."""

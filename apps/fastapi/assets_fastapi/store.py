@@ -1,0 +1,5 @@
+"""The assets that this process has in memory."""
+
+from assets import AssetStore
+
+store = AssetStore()

@@ -1,0 +1,1 @@
+"""What several locustfiles share; a locustfile is what lies beside this folder."""
