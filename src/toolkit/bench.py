@@ -11,7 +11,7 @@ from toolkit.compare import tables, usable_rates
 from toolkit.contract import with_what_there_is
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.knee import find_knee
-from toolkit.measured import Control, Failure, Measurement, Outcome, Run, StackFacts
+from toolkit.measured import Control, Failure, Measurement, Outcome, PhaseResult, Run, StackFacts
 from toolkit.model import Broken, Need, Phase, Plan, Stack, Stage, Trial, Workload, original_of
 from toolkit.plan import (
     OWN_PARTS,
@@ -240,14 +240,14 @@ def phases_of(trial: Trial, run: Run) -> Iterable[Phase] | None:
         return ramp_phases(run.load)
     if trial.stage is Stage.CAPACITY:
         return (capacity_phase(run.load, users_of(run, trial.stack, trial.workload)),)
-    common = capacity_of(run, run.baseline, trial.workload)
+    common = starts_of(run, run.baseline, trial.workload)
     if common is None:
         return None
     # the same arrivals for every stack of a round
     seed = run.seed + 1000 * trial.round
     overload = trial.stage is Stage.OVERLOAD
     phases = rate_phases(run.load, common, seed, overload=overload)
-    own = capacity_of(run, trial.stack, trial.workload)
+    own = starts_of(run, trial.stack, trial.workload)
     if overload or own is None:
         return phases
     return chain(phases, own_phases(run.load, own, seed))
@@ -274,14 +274,20 @@ def users_of(run: Run, stack: str, workload: str) -> int:
     return max((knee.full_users for knee in knees), default=unknown)
 
 
-def capacity_of(run: Run, stack: str, workload: str) -> float | None:
-    """Give the median capacity of a case so far, requests/s; None without any.
+def starts_of(run: Run, stack: str, workload: str) -> float | None:
+    """Give a case's capacity in tasks/s, which an open loop starts; None if it is not known.
 
-    As the report does it: of the valid rounds, and of all where those are too few to be used.
+    A task may be several requests, as a session is, and capacity counts those.
     """
-    usable = [*usable_rates(run, stack, workload).values()]
-    all_rates = [
-        phase.load.throughput
+    capacity = capacity_of(run, stack, workload)
+    if capacity is None:
+        return None
+    return capacity / median(phase.load.per_task for phase in _at_capacity(run, stack, workload))
+
+
+def _at_capacity(run: Run, stack: str, workload: str) -> list[PhaseResult]:
+    return [
+        phase
         for outcome in run.outcomes
         if isinstance(outcome, Measurement)
         and outcome.trial.stage is Stage.CAPACITY
@@ -289,5 +295,13 @@ def capacity_of(run: Run, stack: str, workload: str) -> float | None:
         for phase in outcome.phases
         if phase.load.requests
     ]
-    rates = usable or all_rates
+
+
+def capacity_of(run: Run, stack: str, workload: str) -> float | None:
+    """Give the median capacity of a case so far, requests/s; None without any.
+
+    As the report does it: of the valid rounds, and of all where those are too few to be used.
+    """
+    usable = [*usable_rates(run, stack, workload).values()]
+    rates = usable or [p.load.throughput for p in _at_capacity(run, stack, workload)]
     return median(rates) if rates else None

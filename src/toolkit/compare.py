@@ -333,7 +333,7 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
     known = [seconds for seconds in recoveries if seconds is not None]
     return AtRate(
         part=part,
-        rate=median(phase.phase.rate or 0.0 for phase in shown),
+        rate=median((phase.phase.rate or 0.0) * phase.load.per_task for phase in shown),
         goodput=median(phase.load.throughput for phase in shown),
         latencies=_percentiles(latency),
         error_rate=failed / meant if meant else 0.0,

@@ -288,6 +288,7 @@ class LoadResult:
         kept: Open loop: verified answers to the first request of a task that came in the window.
         recovery: After overload: seconds until nobody had to wait for a connection any more, None
             where that was not waited for or not reached.
+        tasks: Tasks that ended in the window; None where each of them is one request.
         client: Locust user classes that made the load.
         use: What the generator used.
         seen: Requests since it started, as counted by the toolkit ...
@@ -308,6 +309,7 @@ class LoadResult:
     late: int | None = None
     kept: int | None = None
     recovery: float | None = None
+    tasks: int | None = None
     client: str
     use: ClientUse
     seen: int
@@ -317,6 +319,11 @@ class LoadResult:
     def throughput(self) -> float:
         """Verified answers per second (goodput)."""
         return self.requests / self.duration
+
+    @property
+    def per_task(self) -> float:
+        """Verified answers per task; 1 where a task is one request, or if there were none."""
+        return self.requests / self.tasks if self.tasks and self.requests else 1.0
 
     @property
     def failed(self) -> int:

@@ -46,4 +46,5 @@ def _rate(tried: list[PhaseResult], objective: float) -> float | None:
         return None
     # whoever ran them ended at the first that kept it
     last = tried[-1]
-    return last.phase.rate if keeps(last, objective) else 0.0
+    rate = None if last.phase.rate is None else last.phase.rate * last.load.per_task
+    return rate if keeps(last, objective) else 0.0

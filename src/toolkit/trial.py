@@ -137,7 +137,7 @@ def _run_phases(
         delay = None
         if phase.rate is not None:
             own = [item for item in run.calibrations if item.client == load.client]
-            delay = own[0].delay_at(phase.rate) if own else None
+            delay = own[0].delay_at(phase.rate * load.per_task) if own else None
         evidence = Evidence(
             phase=phase,
             load=load,

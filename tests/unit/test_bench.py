@@ -1223,3 +1223,25 @@ def test_a_case_that_is_listed_as_broken_upstream_is_refused_with_the_evidence(
     assert failures[0].message == "hangs [issue 1]"
     assert "a/s" not in scene.runtime.served[2:]
     assert len(measured(run, Stage.CAPACITY, "b/s")) == 1
+
+
+def test_an_open_loop_starts_tasks_where_capacity_counts_requests(scene: Scene) -> None:
+    """Of a session of five requests a fifth as many are started, or half of it would be too much."""
+    make_load = scene.load.make_load
+
+    def of_five(**values: Any) -> LoadResult:  # noqa: ANN401 - make_load's
+        load = make_load(**values)
+        return replace(load, tasks=load.requests // 5)
+
+    scene.load.make_load = of_five
+    run = scene.bench(replace(LOAD, users=10, rates=(0.5,), rate_rounds=1), rounds=1)
+    (common,) = [
+        phase.phase
+        for outcome in measured(run, Stage.LATENCY, "a/s")
+        for phase in outcome.phases
+        if phase.phase.part is not None
+    ]
+    assert common.rate == pytest.approx(0.5 * 1000 / 5)
+    row = next(row for row in tables(run)[0].rows if row.stack == "a/s")
+    # the report counts requests again
+    assert row.at_rates[0].rate == pytest.approx(500, rel=0.01)

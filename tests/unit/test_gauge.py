@@ -60,6 +60,7 @@ def part(**changes: object) -> Part:
         "late": None,
         "kept": None,
         "recovery": None,
+        "tasks": None,
         "client": "SocketUser",
         "cpu_user": 0.3,
         "cpu_system": 0.2,
@@ -265,3 +266,8 @@ def test_importing_locust_here_left_the_sockets_alone(load: Functions) -> None:
     from gevent import monkey
 
     assert not monkey.is_module_patched("socket")
+
+
+def test_tasks_are_added_up_unless_one_process_cannot_tell(load: Functions) -> None:
+    assert load.merge([part(tasks=3), part(tasks=4)])["tasks"] == 7
+    assert load.merge([part(tasks=3), part(tasks=None)])["tasks"] is None

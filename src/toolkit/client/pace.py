@@ -60,6 +60,7 @@ class Pace:
         late: ... and those of them that found every user busy.
         lags: Open loop: seconds by which those were late that found one free.
         running: Users that have begun a task and not ended it.
+        done: Tasks that have ended so far.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -68,7 +69,7 @@ class Pace:
         self._waiting: deque[tuple[float, Window]] = deque()
         self.closed: int | None = None
         self._most = 0
-        self.running = 0
+        self.running = self.done = 0
         self._starts: Iterator[float] | None = None
         self._base = self._due = 0.0
         self._alarm: _Alarm | None = None
@@ -100,6 +101,7 @@ class Pace:
     def ended(self) -> None:
         """Take that the task of a user has ended."""
         self.running -= 1
+        self.done += 1
 
     def leave(self, turn: Turn) -> None:
         """Forget a user that goes; another one takes its place in a closed loop."""

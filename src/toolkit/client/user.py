@@ -220,6 +220,8 @@ class Driver:
 
     Attributes:
         answered: Verified answers of its connection so far.
+        repeats: Whether it does nothing but send one request again and again; then the ends of its
+            tasks are not told to the pace.
     """
 
     def __init__(self, user: SocketUser, tasks: list[Any]) -> None:
@@ -231,7 +233,7 @@ class Driver:
         self._due: float | None = None
         self._window: Window | None = None
         self._waits = type(user).wait_time is not User.wait_time
-        self._same = len(tasks) == 1 and isinstance(tasks[0], Request) and not self._waits
+        self.repeats = len(tasks) == 1 and isinstance(tasks[0], Request) and not self._waits
         self._gone = self._at_work = False
         self._result: AsyncResult = AsyncResult()
         self.answered = 0
@@ -298,7 +300,7 @@ class Driver:
             self._due = self._window = None
         if self._scenario is not None:
             self._continue(answer)
-        elif self._same and self._may_repeat():
+        elif self.repeats and self._may_repeat():
             # what _task_ended and go() come to for a user that does one thing over and over
             channel.start(request)
         else:

@@ -91,6 +91,7 @@ class Gauge:
         self._marks = {
             "answered": self._recorder.answered,
             "kept": self._recorder.kept,
+            "done": self._pace.done,
             "opened": self._opened(),
             "users": self._answers_by_user(),
             "usage": resource.getrusage(resource.RUSAGE_SELF),
@@ -121,6 +122,7 @@ class Gauge:
             "offered": self._pace.offered if opened_loop else None,
             "late": self._pace.late if opened_loop else None,
             "kept": self._recorder.kept - marks["kept"] if opened_loop else None,
+            "tasks": self._tasks(marks["done"]),
             "client": ", ".join(sorted({client_of(user) for user in classes})),
             "cpu_user": (usage.ru_utime - marks["usage"].ru_utime) / duration,
             "cpu_system": (usage.ru_stime - marks["usage"].ru_stime) / duration,
@@ -231,6 +233,11 @@ class Gauge:
         ours: list[Driver | Client] = [*course.drivers, *course.clients]
         return sum(max(user.opened - 1, 0) for user in ours) + self._foreign.reopened
 
+    def _tasks(self, before: int) -> int | None:
+        """Count the tasks that ended; None where a user that repeats one request counts none."""
+        uncounted = any(driver.repeats for driver in course.drivers)
+        return None if uncounted else self._pace.done - before
+
     def _answers_by_user(self) -> dict[int, int]:
         users: list[Driver | GreenletTurn] = [*course.drivers, *turns.values()]
         return {id(user): user.answered for user in users}
@@ -268,6 +275,7 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
         "late": _sum(part["late"] for part in parts),
         "kept": _sum(part["kept"] for part in parts),
         "recovery": None if None in recoveries else max(recoveries),
+        "tasks": _sum(part["tasks"] for part in parts),
         "client": parts[0]["client"],
         "use": {
             "cpu_user": busiest["cpu_user"],

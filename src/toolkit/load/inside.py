@@ -300,6 +300,7 @@ def main() -> None:
     foreign = ForeignUsers(recorder)
 
     def lead(environment: Environment, **_: object) -> None:
+        gc.freeze()  # what the locustfile has made stays as well
         _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)
