@@ -1,5 +1,5 @@
-"""What a WSGI server imports."""
+"""What a WSGI server and the ``flask`` command import."""
 
-from assets_flask import create_app
+from inventory import create_app
 
 app = create_app()

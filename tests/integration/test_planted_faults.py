@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -51,6 +51,7 @@ from toolkit.model import (
     Interface,
     Knobs,
     LoadSettings,
+    Need,
     Phase,
     Placement,
     Server,
@@ -153,10 +154,8 @@ class CheatRuntime:
             packages={},
         )
 
-    @contextlib.contextmanager
-    def backing(self, need: Need, observer: Observer) -> Iterator[Backing]:
+    def backing(self, need: Need, observer: Observer) -> AbstractContextManager[Backing]:
         raise EnvironmentFault(f"no {need} in this test")
-        yield
 
     def run_once(
         self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -147,10 +148,8 @@ class FakeRuntime:
             packages={},
         )
 
-    @contextlib.contextmanager
-    def backing(self, need: Need, observer: Observer) -> Iterator[Backing]:
+    def backing(self, need: Need, observer: Observer) -> AbstractContextManager[Backing]:
         raise EnvironmentFault(f"no {need} in this test")
-        yield
 
     def run_once(
         self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
@@ -321,7 +320,7 @@ class Scene:
             store=Store(self.folder),
             observer=self.observer,
             exchanges=lambda app: (),
-            backings=self.backings or Backings(self.runtime, secret="s"),  # noqa: S106
+            backings=self.backings or Backings(self.runtime, secret="s"),
             broken=self.broken,
             read_host=self.read_host,
             calibrate=self._calibrate,
@@ -1226,7 +1225,7 @@ def test_a_case_that_is_listed_as_broken_upstream_is_refused_with_the_evidence(
 
 
 def test_an_open_loop_starts_tasks_where_capacity_counts_requests(scene: Scene) -> None:
-    """Of a session of five requests a fifth as many are started, or half of it would be too much."""
+    """Of a session of five requests a fifth as many are started; more would be too much."""
     make_load = scene.load.make_load
 
     def of_five(**values: Any) -> LoadResult:  # noqa: ANN401 - make_load's
