@@ -1,6 +1,9 @@
 """Settings common to every gunicorn worker class; what differs is on the command line."""
 
+import importlib.util
+import os
 from pathlib import Path
+from typing import Any
 
 # The control interface (on by default since 25.1) wants a writable home; the root is read-only.
 control_socket_disable = True
@@ -10,4 +13,23 @@ control_socket_disable = True
 if Path("/dev/shm").is_dir():  # noqa: S108 - a tmpfs, that is the point
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 
+# Less than the 30 s after which Kubernetes kills what it asked to stop, so that workers end first.
+graceful_timeout = 25
+
 loglevel = "warning"
+
+_metrics = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _metrics and importlib.util.find_spec("prometheus_client"):
+    # https://prometheus.github.io/client_python/multiprocess/
+
+    def on_starting(server: Any) -> None:  # noqa: ANN401 - gunicorn is not typed
+        """Begin with no metrics: the files of a run before would be added to those of this one."""
+        Path(_metrics).mkdir(parents=True, exist_ok=True)
+        for file in Path(_metrics).glob("*.db"):
+            file.unlink()
+
+    def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401 - likewise
+        """Take the gauges of a worker that has ended out of the metrics."""
+        from prometheus_client import multiprocess  # noqa: PLC0415 - only where it is there
+
+        multiprocess.mark_process_dead(worker.pid)

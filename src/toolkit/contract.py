@@ -29,6 +29,7 @@ class Exchange:
     Attributes:
         repeat: How often it is sent on one connection ...
         at_once: ... and on how many connections at the same time.
+        may_close: Whether a server that keeps connections may close it after this answer.
         statuses: Any of these is right.
         json: The value of the body must equal this, unless it is unset.
         html: What the page must consist of, see ``parts_of_page``.
@@ -43,6 +44,7 @@ class Exchange:
     chunked: bool = False
     repeat: int = 1
     at_once: int = 1
+    may_close: bool = False
     session: str | None = None
     needs: Need | None = None
     statuses: tuple[int, ...]

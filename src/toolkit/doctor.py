@@ -13,6 +13,7 @@ from toolkit.errors import EnvironmentFault
 from toolkit.host import cpu_quota, memory_limit, read_host
 from toolkit.measured import Host
 from toolkit.model import Placement
+from toolkit.runtime.cluster import find_binaries
 from toolkit.runtime.ready import free_port
 from toolkit.units import format_bytes
 
@@ -42,6 +43,7 @@ def examine(config: Config, placement: Placement) -> Iterator[Check]:
     """Look at everything, the most important first."""
     host = read_host()
     yield _engine()
+    yield _postgres()
     yield _cpus(host, placement)
     yield _quota(host)
     yield _memory(host, placement)
@@ -55,6 +57,15 @@ def examine(config: Config, placement: Placement) -> Iterator[Check]:
         "versions",
         f"toolkit {host.toolkit}, Python {host.python}, Locust {host.locust}, {host.system}",
     )
+
+
+def _postgres() -> Check:
+    """Say whether database workloads can run without Docker."""
+    try:
+        found = find_binaries()
+    except EnvironmentFault as fault:
+        return Check(Level.WARN, "PostgreSQL", f"{fault}; with Docker it is not needed", fault.hint)
+    return Check(Level.FINE, "PostgreSQL", f"{found.server}, for database workloads as processes")
 
 
 def _engine() -> Check:

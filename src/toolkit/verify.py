@@ -181,7 +181,8 @@ def _check(
                 place = f"answer {number} on one connection: " if number > 1 else ""
                 yield from (f"{place}{problem}" for problem in wrong)
                 return
-            if connection.sock is None and keep_alive and number < exchange.repeat:
+            kept = connection.sock is not None or exchange.may_close or not keep_alive
+            if not kept and number < exchange.repeat:
                 yield f"the server closes the connection after answer {number}"
                 return
     finally:

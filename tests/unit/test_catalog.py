@@ -7,8 +7,7 @@ from toolkit.catalog import Catalog, root
 from toolkit.config import DEFAULT_STACKS, DEFAULT_WORKLOADS, SETS
 from toolkit.contract import read_contract
 from toolkit.errors import ConfigError
-from toolkit.model import Knobs, Need
-from toolkit.runtime.settings import argv_of, environment_of
+from toolkit.model import Need
 from toolkit.verify import START
 
 CATALOG = Catalog(root())
@@ -148,29 +147,6 @@ def test_every_app_is_bound_to_a_contract_that_can_be_read() -> None:
     for app in CATALOG.apps:
         assert app.contract is not None
         assert read_contract(CATALOG.path / "apps", app.contract)
-
-
-def test_every_knob_reaches_the_command_of_a_server_that_has_it() -> None:
-    """An odd value for each knob must show up where the server knows the knob."""
-    knobs = Knobs(workers=7, threads=8, connections=901, keep_alive=63, backlog=777)
-    expected = {
-        "gunicorn-sync": {"7", "777"},
-        "gunicorn-gthread": {"7", "8", "901", "63", "777"},
-        "gunicorn-gevent": {"7", "901", "63", "777"},
-        "uvicorn": {"7", "63", "777"},
-    }
-    environment = environment_of(knobs, host="127.0.0.1", port=8000)
-    for stack in CATALOG.stacks:
-        assert expected[stack.server.name] <= set(argv_of(stack, environment))
-
-
-def test_an_access_log_is_spelt_as_each_server_wants_it() -> None:
-    for stack in CATALOG.stacks:
-        on, off = (
-            argv_of(stack, environment_of(Knobs(access_log=log), host="h", port=1))
-            for log in (True, False)
-        )
-        assert on != off
 
 
 def test_the_docker_folder_is_no_package() -> None:

@@ -125,6 +125,8 @@ def test_a_server_that_closes_what_it_should_keep_is_found(
     handler.answered = 0
     assert find_violations(service, [exchange(repeat=20)], keep_alive=False) == ()
     handler.answered = 0
+    assert find_violations(service, [exchange(repeat=20, may_close=True)], keep_alive=True) == ()
+    handler.answered = 0
     assert find_violations(service, [exchange(repeat=16)], keep_alive=True) == ()
 
 

@@ -25,6 +25,10 @@ def show(
         ",".join(map(str, cpus)) or "any" for cpus in (placement.server_cpus, placement.client_cpus)
     )
     console.print(Text(f"Server on CPU {server}, load generator on CPU {client}."))
+    needs = sorted({need for workload in plan.workloads for need in workload.needs})
+    if needs:
+        backing = ",".join(map(str, placement.backing_cpus)) or "any"
+        console.print(Text(f"Started for the run: {' and '.join(needs)}, on CPU {backing}."))
     console.print(Text(f"Baseline: {plan.baseline}. Seed of the order: {plan.seed}."))
     commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
     environment = environment_of(knobs, host="127.0.0.1", port=8000)

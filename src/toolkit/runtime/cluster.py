@@ -6,7 +6,7 @@ import pwd
 import shutil
 import signal
 import stat
-import subprocess  # noqa: TC003 - as little is gained as elsewhere
+import subprocess  # noqa: TC003 - only for a type, but imported anyway
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

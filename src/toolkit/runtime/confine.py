@@ -11,6 +11,7 @@ only now, since that user may not be able to read Python and this file.
 import os
 import resource
 import sys
+import warnings  # noqa: F401 - os looks a command up with it, when the user below cannot read it
 
 
 def main(arguments: list[str]) -> None:

@@ -5,7 +5,7 @@ from toolkit.model import Need
 
 
 def upstream_facts(where: str) -> BackingFacts:
-    """Say what it is: one process of a Python that is named."""
+    """Say what it is, and what it runs on."""
     return BackingFacts(
         need=Need.UPSTREAM.value,
         summary=f"an HTTP service that answers after the delay it is told, never earlier ({where})",
