@@ -33,9 +33,9 @@ class Databases:
         self._url_for_servers = url_for_servers
         self._seed = seed
         self._templates: dict[str, str] = {}
-        self._admin = psycopg.connect(url, autocommit=True)
+        self._admin = _connect(url)
         self._create("reference")
-        with psycopg.connect(_with_name(url, "reference")) as connection:
+        with _connect(_with_name(url, "reference")) as connection:
             connection.execute(schema.encode())
         self._wanted = self._columns("reference")
 
@@ -64,7 +64,7 @@ class Databases:
                 f"{', '.join(differing)}"
             )
         try:
-            with psycopg.connect(_with_name(self._url, name), autocommit=True) as connection:
+            with _connect(_with_name(self._url, name)) as connection:
                 connection.execute(self._seed.encode())
         except psycopg.Error as error:
             raise StackError(f"its database cannot be seeded: {error}") from error
@@ -87,8 +87,13 @@ class Databases:
         self._admin.execute(create.format(target, source))
 
     def _columns(self, name: str) -> tuple[Column, ...]:
-        with psycopg.connect(_with_name(self._url, name)) as connection:
+        with _connect(_with_name(self._url, name)) as connection:
             return tuple(_rows(connection.execute(_COLUMNS, (_TABLE,)).fetchall()))
+
+
+def _connect(url: str) -> psycopg.Connection:
+    # whatever the environment says of other databases, this one is ours and on loopback
+    return psycopg.connect(url, autocommit=True, sslmode="disable")
 
 
 def _rows(rows: Iterable[tuple[str, str, int | None, str]]) -> Iterable[Column]:

@@ -219,7 +219,7 @@ def test_nothing_is_left_of_a_backing_service_after_an_exception(
 
 
 HOLD = """
-import time
+import sys, time
 from rich.console import Console
 from toolkit.cli.wiring import session
 from toolkit.config import Config, RuntimeConfig
@@ -227,7 +227,7 @@ from toolkit.model import Need
 from toolkit.progress import Progress
 
 quiet = Progress(Console(quiet=True))
-with session(Config(runtime=RuntimeConfig(kind="docker")), "held") as parts:
+with session(Config(runtime=RuntimeConfig(kind="docker")), sys.argv[1]) as parts:
     with (
         parts.runtime.backing(Need.DATABASE, quiet),
         parts.runtime.backing(Need.UPSTREAM, quiet),
@@ -241,19 +241,21 @@ with session(Config(runtime=RuntimeConfig(kind="docker")), "held") as parts:
 def test_nothing_is_left_of_backing_services_when_the_toolkit_is_killed(
     sent: signal.Signals, client: docker.DockerClient
 ) -> None:
+    # of its own: the guardian of the one before looks twice
+    run = f"held-{sent.name}"
     tool = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", HOLD, run],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert tool.stdout is not None
     assert tool.stdout.readline() == "there\n"
-    assert len(containers(client, "held")) == 2
+    assert len(containers(client, run)) == 2
     tool.send_signal(sent)
     tool.wait(timeout=60)
     tool.stdout.close()
-    assert within(30, lambda: containers(client, "held") == [])
+    assert within(30, lambda: containers(client, run) == [])
 
 
 def test_a_database_that_does_not_start_shows_its_last_words(
