@@ -109,5 +109,6 @@ def _tree(folder: Path) -> Iterator[Path]:
     """Give the files of a folder that are for running it."""
     for file in folder.rglob("*"):
         parts = file.relative_to(folder).parts
-        if file.is_file() and "__pycache__" not in parts and parts[0] != "tests":
+        needless = {"__pycache__", *(part for part in parts if part.startswith("."))}
+        if file.is_file() and needless.isdisjoint(parts) and parts[0] != "tests":
             yield file
