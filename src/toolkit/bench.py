@@ -16,6 +16,7 @@ from toolkit.model import Broken, Need, Phase, Plan, Stack, Stage, Trial, Worklo
 from toolkit.plan import (
     OWN_PARTS,
     capacity_phase,
+    most_users,
     one_round,
     own_phases,
     ramp_phases,
@@ -28,7 +29,7 @@ from toolkit.verify import require_contract
 
 _USERS_IF_UNKNOWN = 32
 _CONTROL = Phase(users=64, duration=1.0, settle=0.3, least=200)
-"""How a backing service is loaded by itself."""
+"""How a backing service is loaded by itself, by as many of these users as there are."""
 
 
 def run_bench(plan: Plan, run: Run, world: World) -> Run:
@@ -104,11 +105,12 @@ class _Bench:
         if upstream is None:
             return ()
         alone = [item for item in self._workloads.values() if item.needs == (Need.UPSTREAM,)]
+        phase = replace(_CONTROL, users=min(_CONTROL.users, most_users(self._plan.load)))
         found = []
         for workload in alone:
             self._world.observer.noted(f"Measuring {workload.id} without a server ...")
             try:
-                found.append(measure_alone(upstream, workload, _CONTROL, self._world))
+                found.append(measure_alone(upstream, workload, phase, self._world))
             except (StackError, EnvironmentFault) as error:
                 self._world.observer.noted(f"The upstream by itself was not measured: {error}")
         return tuple(found)

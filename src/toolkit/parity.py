@@ -1,13 +1,10 @@
 """Were the rows of a run set up alike, but for what is compared? Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from toolkit.measured import StackFacts
 from toolkit.model import Knobs
-
-ABSENT = "-"
-"""Stands for a knob that a server does not have."""
 
 DRIVERS = ("psycopg", "psycopg-pool", "SQLAlchemy", "httpx")
 """What apps of different frameworks must use alike."""
@@ -18,24 +15,45 @@ _NEUTRAL = {"workers": "1", "max_requests": "0", "access_log": "0", "preload": "
 _SWITCHES = {name for name, value in asdict(Knobs()).items() if isinstance(value, bool)}
 
 
-def parity_table(stacks: Sequence[StackFacts]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Give titles and rows: for each stack the settings it really had.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting, and which stacks of a run really had it.
 
-    A knob that the server does not have is ``ABSENT``, and so is a package that is not installed.
+    Attributes:
+        values: Each value with the stacks that had it, the most common first.
+        absent: Stacks whose server or app has no such thing.
     """
+
+    name: str
+    values: tuple[tuple[str, tuple[str, ...]], ...]
+    absent: tuple[str, ...]
+
+
+def parity(stacks: Sequence[StackFacts]) -> tuple[Setting, ...]:
+    """Give all settings and shared packages with the stacks that had them."""
     knobs = [name for name in asdict(Knobs()) if any(name in _knobs(s) for s in stacks)]
     drivers = [name for name in DRIVERS if any(name in stack.packages for stack in stacks)]
-    titles = ("stack", "Python", *(name.replace("_", " ") for name in knobs), *drivers)
-    rows = [
-        (
-            stack.id,
-            stack.python,
-            *(_value(stack, name) for name in knobs),
-            *(stack.packages.get(name, ABSENT) for name in drivers),
-        )
-        for stack in stacks
-    ]
-    return titles, rows
+    return (
+        _setting("Python", {stack.id: stack.python for stack in stacks}),
+        *(
+            _setting(name.replace("_", " "), {s.id: _value(s, name) for s in stacks})
+            for name in knobs
+        ),
+        *(_setting(name, {s.id: s.packages.get(name) for s in stacks}) for name in drivers),
+    )
+
+
+def _setting(name: str, found: Mapping[str, str | None]) -> Setting:
+    values: dict[str, list[str]] = {}
+    for stack, value in found.items():
+        if value is not None:
+            values.setdefault(value, []).append(stack)
+    ordered = sorted(values.items(), key=lambda item: -len(item[1]))
+    return Setting(
+        name=name,
+        values=tuple((value, tuple(having)) for value, having in ordered),
+        absent=tuple(stack for stack, value in found.items() if value is None),
+    )
 
 
 def find_disparities(stacks: Sequence[StackFacts]) -> tuple[str, ...]:
@@ -81,8 +99,8 @@ def _knobs(stack: StackFacts) -> tuple[str, ...]:
     return () if stack.knobs is None else (*stack.knobs, "database_pool")
 
 
-def _value(stack: StackFacts, knob: str) -> str:
-    if knob not in _knobs(stack):
-        return ABSENT
-    value = stack.settings.get(knob.upper(), ABSENT)
+def _value(stack: StackFacts, knob: str) -> str | None:
+    value = stack.settings.get(knob.upper())
+    if knob not in _knobs(stack) or value is None:
+        return None
     return {"0": "off", "1": "on"}.get(value, value) if knob in _SWITCHES else value

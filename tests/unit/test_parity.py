@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from toolkit.measured import StackFacts
-from toolkit.parity import ABSENT, find_disparities, parity_table
+from toolkit.parity import find_disparities, parity
 
 
 def facts(**changes: Any) -> StackFacts:  # noqa: ANN401 - the fields of StackFacts
@@ -60,17 +60,20 @@ def test_runs_that_do_not_tell_their_knobs_are_not_accused() -> None:
     assert find_disparities((facts(settings=settings), facts(settings=settings))) == ()
 
 
-def test_the_table_shows_what_each_stack_really_had() -> None:
-    titles, rows = parity_table(
+def test_each_setting_is_shown_with_those_that_really_had_it() -> None:
+    found = parity(
         (
             facts(knobs=("workers", "threads", "access_log"), packages={"psycopg": "3.3.9"}),
             facts(id="b/y", knobs=("workers",), python="3.11.2"),
+            facts(id="c/z", knobs=("workers",), python="3.11.2", packages={"psycopg": "3.3.9"}),
         )
     )
-    assert titles == (
-        *("stack", "Python", "workers", "threads", "access log", "database pool", "psycopg"),
-    )
-    assert rows == [
-        ("a/x", "3.13.5", "1", "4", "off", "16", "3.3.9"),
-        ("b/y", "3.11.2", "1", ABSENT, ABSENT, "16", ABSENT),
+    everybody = ("a/x", "b/y", "c/z")
+    assert [(item.name, item.values, item.absent) for item in found] == [
+        ("Python", (("3.11.2", ("b/y", "c/z")), ("3.13.5", ("a/x",))), ()),
+        ("workers", (("1", everybody),), ()),
+        ("threads", (("4", ("a/x",)),), ("b/y", "c/z")),
+        ("access log", (("off", ("a/x",)),), ("b/y", "c/z")),
+        ("database pool", (("16", everybody),), ()),
+        ("psycopg", (("3.3.9", ("a/x", "c/z")),), ("b/y",)),
     ]

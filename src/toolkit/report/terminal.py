@@ -13,7 +13,7 @@ from toolkit.compare import Table as Comparison
 from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
-from toolkit.parity import find_disparities, parity_table
+from toolkit.parity import find_disparities, parity
 from toolkit.plan import OWN_PARTS
 from toolkit.report.circumstances import circumstances, clients
 from toolkit.report.columns import (
@@ -209,14 +209,14 @@ def _client_cost(run: Run) -> Iterator[Text]:
 
 
 def _parity(run: Run) -> RenderableType:
-    titles, rows = parity_table(run.stacks)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, heading in enumerate(titles):
-        table.add_column(heading, overflow="fold", justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*row)
-    title = Text("What each stack was set to (- its server or app has no such thing)")
-    return Group(Padding(title, (1, 0, 0, 0)), table)
+    for title in ("setting", "value", "no such thing in"):
+        table.add_column(title, overflow="fold")
+    for setting in parity(run.stacks):
+        first, *others = setting.values
+        differing = [f"{value} ({', '.join(having)})" for value, having in others]
+        table.add_row(setting.name, "; ".join((first[0], *differing)), ", ".join(setting.absent))
+    return Group(Padding(Text("What the stacks were set to"), (1, 0, 0, 0)), table)
 
 
 def _circumstances(run: Run) -> RenderableType:
