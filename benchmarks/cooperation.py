@@ -83,7 +83,9 @@ def main() -> None:
     config = Config(runtime=RuntimeConfig(kind="process"))
     with session(config, "cooperation") as parts, Progress(console) as progress:
         shared = parts.catalog.path / "apps" / "shared"
-        with open_backings(parts.runtime, [Need.UPSTREAM], shared, progress) as backings:
+        with open_backings(
+            parts.runtime, [Need.UPSTREAM], shared, progress, knobs=config.server
+        ) as backings:
             for stack in parts.catalog.select_stacks(STACKS):
                 parts.runtime.prepare(stack, progress)
                 environment = backings.environment(stack)

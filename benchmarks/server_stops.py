@@ -1,11 +1,13 @@
 """How long does a server take to stop, who loses by it, and how long is a lone worker away?
 
-``.venv/bin/python benchmarks/server_stops.py [--write FILE] [SERVER ...]``: seconds from SIGTERM to
-the end of the server when it is idle, when clients keep three idle connections, and when one has
-connected and sends nothing; the requests in flight at SIGTERM that are answered; and, with one
-worker, ``max_requests`` and one kept idle connection, the longest wait of another client that sends
-one request after the other, each on a new connection. One try each, one server after the other, as
-processes of this machine; servers that wait for their ``graceful_timeout`` make it ten minutes.
+``.venv/bin/python benchmarks/server_stops.py [--only PART] [--write FILE] [SERVER ...]``
+
+stopping: seconds from SIGTERM to the end of the server when it is idle, when clients keep three
+idle connections, and when one has connected and sends nothing; and the requests in flight at
+SIGTERM that are answered. replacing: with one worker, ``max_requests`` and one kept idle
+connection, the longest wait of another client that sends one request after the other, each on a new
+connection. One try each, one server after the other, as processes of this machine; servers that
+wait for their ``graceful_timeout`` make it ten minutes. A part replaces its like in the file.
 """
 
 import argparse
@@ -13,22 +15,23 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
 
-from toolkit.backing import Backings, open_backings
+from toolkit.backing import open_backings
 from toolkit.catalog import Catalog, root
-from toolkit.cli.wiring import Session, session
+from toolkit.cli.wiring import session
 from toolkit.config import Config, RuntimeConfig
 from toolkit.host import read_host
 from toolkit.model import Interface, Knobs, Need, Stack
@@ -42,15 +45,21 @@ PATIENCE = 40.0
 SETTLED = 0.5
 """Seconds after which a server has accepted a connection and has its request in flight."""
 KEPT = 3
-MAX_REQUESTS, REQUESTS = 60, 100
+MAX_REQUESTS = 60
+MOST_REQUESTS, AFTERWARDS = 250, 10
+"""Requests until the worker is replaced, which can take twice its number, and then some more."""
+PAUSE = 0.05
+"""Seconds between requests: some workers look once a second whether they have served enough."""
 DELAY_MS = 1000
 SEVERAL_DELAYS_MS = (1000, 1200, 1400, 1600)
 """With two workers: they differ, so that the first to end could take the other's along."""
 ONE_AT_A_TIME = ("gunicorn-sync",)
-PACKAGES = tuple(
-    "a2wsgi cheroot gevent granian gunicorn hypercorn pyuwsgi uvicorn uvicorn-worker uvloop "
-    "waitress Werkzeug".split()
+PACKAGES = re.compile(
+    "a2wsgi|cheroot|gevent|granian|gunicorn|hypercorn|pyuwsgi|uvicorn.*|uvloop|waitress|werkzeug",
+    re.IGNORECASE,
 )
+
+Start = Callable[[Stack], AbstractContextManager[Service]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,20 +84,21 @@ class Replacement:
     """What another client has of it that the only worker is replaced.
 
     Attributes:
-        replaced: Whether it was: the server's processes are others than before.
+        replaced_after: Requests after which the server's processes were others; None: never.
         longest_wait: Seconds until an answer, with all attempts that it took; at most about
             ``PATIENCE``.
         failed: Attempts without an answer, such as resets.
     """
 
-    replaced: bool
+    stack: str
+    replaced_after: int | None
     longest_wait: float
     failed: int
 
 
 @dataclass(slots=True)
-class Row:
-    """What was found of a server; None is what it does not have."""
+class Stops:
+    """The ends of a server; None is what it does not have."""
 
     stack: str
     idle: Stop | None = None
@@ -96,33 +106,24 @@ class Row:
     silent: Stop | None = None
     in_flight: Stop | None = None
     in_flight_two_workers: Stop | None = None
-    replacement: Replacement | None = None
-
-
-@dataclass
-class Bench:
-    """Starts servers with one set of knobs."""
-
-    parts: Session
-    backings: Backings
-    progress: Progress
-    packages: dict[str, str] = field(default_factory=dict)
-
-    def serve(self, stack: Stack) -> AbstractContextManager[Service]:
-        """Start a fresh server."""
-        made_of = self.parts.runtime.prepare(stack, self.progress).packages
-        self.packages |= {name: made_of[name] for name in PACKAGES if name in made_of}
-        return self.parts.runtime.serve(stack, self.backings.environment(stack))
 
 
 @contextlib.contextmanager
-def bench(knobs: Knobs, console: Console) -> Iterator[Bench]:
-    """Open the process runtime with these knobs, and the upstream that delays."""
+def starting(knobs: Knobs, console: Console, packages: dict[str, str]) -> Iterator[Start]:
+    """Give what starts a fresh server with these knobs and notes the packages it consists of."""
     config = Config(runtime=RuntimeConfig(kind="process"), server=knobs)
     with session(config, "server-stops") as parts, Progress(console) as progress:
         shared = parts.catalog.path / "apps" / "shared"
-        with open_backings(parts.runtime, [Need.UPSTREAM], shared, progress) as backings:
-            yield Bench(parts, backings, progress)
+        with open_backings(
+            parts.runtime, [Need.UPSTREAM], shared, progress, knobs=config.server
+        ) as backings:
+
+            def start(stack: Stack) -> AbstractContextManager[Service]:
+                found = parts.runtime.prepare(stack, progress).packages
+                packages.update({k: v for k, v in found.items() if PACKAGES.fullmatch(k)})
+                return parts.runtime.serve(stack, backings.environment(stack))
+
+            yield start
 
 
 def ask(connection: http.client.HTTPConnection, path: str) -> None:
@@ -186,41 +187,53 @@ def stop_in_flight(service: Service, delays_ms: Sequence[int]) -> Stop:
     )
 
 
-def replace_worker(service: Service, path: str) -> Replacement:
-    """Send more requests than a worker serves while a client keeps an idle connection."""
+def wait_for_answer(service: Service, path: str) -> tuple[float, int]:
+    """Ask on new connections until there is an answer; give the seconds and failed attempts."""
+    failed = 0
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE:
+        try:
+            with contextlib.closing(connect(service)) as connection:
+                ask(connection, path)
+            break
+        except (OSError, http.client.HTTPException):
+            failed += 1
+            time.sleep(0.02)
+    return time.monotonic() - began, failed
+
+
+def replace_worker(service: Service, stack: Stack) -> Replacement:
+    """Send requests until the worker is replaced while a client keeps an idle connection."""
     before = service.usage().processes
-    longest, failed = 0.0, 0
-    with keeping(service, path, 1):
-        for _ in range(REQUESTS):
-            began = time.monotonic()
-            while True:
-                try:
-                    with contextlib.closing(connect(service)) as connection:
-                        ask(connection, path)
-                    break
-                except (OSError, http.client.HTTPException):
-                    failed += 1
-                if time.monotonic() - began > PATIENCE:
-                    break
-                time.sleep(0.02)
-            longest = max(longest, time.monotonic() - began)
-    replaced = service.usage().processes != before
-    return Replacement(replaced=replaced, longest_wait=round(longest, 2), failed=failed)
+    waits: list[tuple[float, int]] = []
+    replaced_after = None
+    with keeping(service, stack.app.health, 1):
+        while len(waits) < (replaced_after or MOST_REQUESTS) + AFTERWARDS:
+            waits.append(wait_for_answer(service, stack.app.health))
+            if replaced_after is None and service.usage().processes != before:
+                replaced_after = len(waits)
+            time.sleep(PAUSE)
+    return Replacement(
+        stack=stack.id,
+        replaced_after=replaced_after,
+        longest_wait=round(max(seconds for seconds, _ in waits), 2),
+        failed=sum(failed for _, failed in waits),
+    )
 
 
-def measure_stops(bench: Bench, stack: Stack, row: Row) -> None:
+def measure_stops(start: Start, stack: Stack, row: Stops) -> None:
     """Stop a server with one worker in each situation."""
     path = stack.app.health
-    with bench.serve(stack) as service:
+    with start(stack) as service:
         row.idle = stop(service)
     if stack.server.keep_alive:
-        with bench.serve(stack) as service, keeping(service, path, KEPT):
+        with start(stack) as service, keeping(service, path, KEPT):
             row.kept = stop(service)
-    with bench.serve(stack) as service:
-        address = urlsplit(service.url)
-        with socket.create_connection((str(address.hostname), int(address.port or 80))):
+    with start(stack) as service:
+        host, _, port = urlsplit(service.url).netloc.partition(":")
+        with socket.create_connection((host, int(port))):
             row.silent = stop(service)
-    with bench.serve(stack) as service:
+    with start(stack) as service:
         row.in_flight = stop_in_flight(service, [DELAY_MS])
 
 
@@ -236,31 +249,22 @@ def select_stacks(catalog: Catalog, names: Sequence[str]) -> tuple[Stack, ...]:
     return catalog.select_stacks(ids)
 
 
-def measure(stacks: Sequence[Stack], console: Console) -> tuple[dict[str, Row], dict[str, str]]:
-    """Measure all servers; give their rows and the versions of their packages."""
-    rows = {stack.server.name: Row(stack.id) for stack in stacks}
-    with bench(Knobs(), console) as plain:
+def measure_stopping(
+    stacks: Sequence[Stack], console: Console, packages: dict[str, str]
+) -> dict[str, Stops]:
+    """Stop all servers, with one worker and with two; print and give what was found."""
+    rows = {stack.server.name: Stops(stack.id) for stack in stacks}
+    with starting(Knobs(), console, packages) as start:
         for stack in stacks:
-            measure_stops(plain, stack, rows[stack.server.name])
-    with bench(Knobs(workers=2), console) as double:
+            measure_stops(start, stack, rows[stack.server.name])
+    with starting(Knobs(workers=2), console, packages) as start:
         for stack in stacks:
             if "workers" in stack.server.knobs:
                 count = 2 if stack.server.name in ONE_AT_A_TIME else len(SEVERAL_DELAYS_MS)
-                with double.serve(stack) as service:
+                with start(stack) as service:
                     stopped = stop_in_flight(service, SEVERAL_DELAYS_MS[:count])
                 rows[stack.server.name].in_flight_two_workers = stopped
-    with bench(Knobs(max_requests=MAX_REQUESTS), console) as replacing:
-        for stack in stacks:
-            if "max_requests" in stack.server.knobs:
-                with replacing.serve(stack) as service:
-                    found = replace_worker(service, stack.app.health)
-                rows[stack.server.name].replacement = found
-    return rows, dict(sorted(plain.packages.items()))
-
-
-def table_of(rows: dict[str, Row]) -> Table:
-    """Lay the rows out for the terminal."""
-    table = Table("server", "idle", "kept", "silent", "in flight", "two workers", "longest wait")
+    table = Table("server", "idle", "kept", "silent", "in flight", "two workers")
     for name, row in rows.items():
         stops = (row.idle, row.kept, row.silent)
         flights = (row.in_flight, row.in_flight_two_workers)
@@ -268,33 +272,59 @@ def table_of(rows: dict[str, Row]) -> Table:
             name,
             *("-" if one is None else f"{one.seconds}" for one in stops),
             *("-" if one is None else f"{one.answered} of {one.sent}" for one in flights),
-            "-" if row.replacement is None else f"{row.replacement.longest_wait}",
         )
-    return table
+    console.print(table)
+    return rows
+
+
+def measure_replacing(
+    stacks: Sequence[Stack], console: Console, packages: dict[str, str]
+) -> dict[str, Replacement]:
+    """Have the worker of all servers replaced that can do so; print and give what was found."""
+    rows = {}
+    table = Table("server", "longest wait", "failed", "replaced after")
+    with starting(Knobs(max_requests=MAX_REQUESTS), console, packages) as start:
+        for stack in stacks:
+            if "max_requests" in stack.server.knobs:
+                with start(stack) as service:
+                    row = replace_worker(service, stack)
+                rows[stack.server.name] = row
+                found = (row.longest_wait, row.failed, row.replaced_after)
+                table.add_row(stack.server.name, *map(str, found))
+    console.print(table)
+    return rows
+
+
+PARTS: Mapping[str, Callable[..., Mapping[str, Stops] | Mapping[str, Replacement]]] = {
+    "stopping": measure_stopping,
+    "replacing": measure_replacing,
+}
 
 
 def main() -> None:
-    """Measure the servers and print them."""
+    """Measure the servers, print them, and store them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("servers", nargs="*", metavar="SERVER", help="default: all")
+    parser.add_argument("--only", choices=PARTS, help="the part to measure; default: both")
     parser.add_argument("--write", type=Path, help="store the result as JSON")
     arguments = parser.parse_args()
-    console = Console()
-    rows, packages = measure(select_stacks(Catalog(root()), arguments.servers), console)
-    console.print(table_of(rows))
-    if arguments.write:
-        host = read_host()
-        document = {
-            "what": "benchmarks/server_stops.py",
-            "date": utc_now(),
-            "machine": f"{host.cpus} CPUs, {host.cpu_model}, {host.system}",
-            "python": host.python,
-            "packages": packages,
-            "kept_connections": KEPT,
-            "max_requests": MAX_REQUESTS,
-            "servers": {name: asdict(row) for name, row in rows.items()},
-        }
-        arguments.write.write_text(json.dumps(document, indent=1) + "\n")
+    console, host = Console(), read_host()
+    stacks = select_stacks(Catalog(root()), arguments.servers)
+    for part in [arguments.only] if arguments.only else PARTS:
+        packages: dict[str, str] = {}
+        rows = PARTS[part](stacks, console, packages)
+        if arguments.write:
+            kept = json.loads(arguments.write.read_text()) if arguments.write.exists() else {}
+            found = {
+                "date": utc_now(),
+                "machine": f"{host.cpus} CPUs, {host.cpu_model}, {host.system}",
+                "python": host.python,
+                "packages": dict(sorted(packages.items())),
+                **({"max_requests": MAX_REQUESTS} if part == "replacing" else {}),
+                "servers": {name: asdict(row) for name, row in rows.items()},
+            }
+            document = {**kept, "what": "benchmarks/server_stops.py", part: found}
+            arguments.write.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

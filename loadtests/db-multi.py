@@ -12,6 +12,8 @@ PARAMETERS = {"rows": "20"}
 NEEDS = ("database",)
 
 ROWS = Parameters(PARAMETERS).count("rows")
+if not 1 <= ROWS <= 500:
+    raise ValueError("rows is 1 to 500")
 
 
 class RowsUser(SocketUser):

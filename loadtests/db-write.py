@@ -1,6 +1,7 @@
 """POST a change of one of 5,000 database rows: read, lock, write and commit in a transaction.
 
-Every answer is checked, and no two moves of a row may have the same number: a lost update is found.
+Every answer is checked, and no two moves of a row may have the same number: a lost update is found,
+if both were sent by the same load process.
 
 Runs with the toolkit or on its own: ``locust -f loadtests/db-write.py --host http://127.0.0.1:8000``.
 """

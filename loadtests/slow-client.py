@@ -49,5 +49,9 @@ class ListUserBesideSlowClient(ListUser):
 def be_slow(client: SlowClient) -> None:
     """Send slowly and read slowly by turns, for ever."""
     while True:
-        client.send(create(name="slow request"), sending=SECONDS)
-        client.send(EXPORT, reading=SECONDS)
+        for answer in (
+            client.send(create(name="slow request"), sending=SECONDS),
+            client.send(EXPORT, reading=SECONDS),
+        ):
+            if answer.error is not None:
+                gevent.sleep(SECONDS)  # who is refused does not come back at once

@@ -1,4 +1,4 @@
--- 10,000 assets that can be told from their id alone: a client checks every answer. loadtests/database.py knows the rule.
+-- 10,000 assets that can be told from their id alone: a client checks every answer. loadtests/common/database.py knows the rule.
 -- Reads go to the first half, writes to the second, so that what is read never changes.
 TRUNCATE asset;
 INSERT INTO asset (id, name, kind, site, value_cents, moves)

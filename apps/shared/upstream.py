@@ -1,64 +1,41 @@
-"""The service that ``/upstream`` calls, through the same HTTP client in every app."""
+"""The service that ``/upstream`` calls, through urllib3, on which requests is built too.
+
+``aioupstream`` is the same for an event loop. There is one client that does both, httpx; its pool
+looks through all its connections for every request, which under an event loop with dozens of calls
+at once costs more than all the rest (``benchmarks/http_clients.py``).
+"""
 
 from typing import Any
 
-import httpx
 import settings
+import urllib3
+from upstream_error import UpstreamError
 
-# reading the certificates takes tens of milliseconds, and some apps make a client per request
-_TLS = httpx.create_ssl_context()
-_LIMITS = httpx.Limits(
-    max_connections=settings.UPSTREAM_CONNECTIONS,
-    max_keepalive_connections=settings.UPSTREAM_CONNECTIONS,
-)
+Client = urllib3.HTTPConnectionPool
 
 
-def make_client() -> httpx.Client:
-    """Make this process's client, with its own pool of connections."""
-    return httpx.Client(
-        base_url=settings.UPSTREAM_URL,
+def make_client() -> Client:
+    """Make this process's client, with its pool of connections. After the fork."""
+    return urllib3.connection_from_url(
+        settings.UPSTREAM_URL,
+        maxsize=settings.UPSTREAM_CONNECTIONS,
         timeout=settings.UPSTREAM_TIMEOUT,
-        limits=_LIMITS,
-        verify=_TLS,
-        trust_env=False,
+        retries=False,
     )
 
 
-def make_async_client() -> httpx.AsyncClient:
-    """Make the same for an event loop."""
-    return httpx.AsyncClient(
-        base_url=settings.UPSTREAM_URL,
-        timeout=settings.UPSTREAM_TIMEOUT,
-        limits=_LIMITS,
-        verify=_TLS,
-        trust_env=False,
-    )
-
-
-def call(client: httpx.Client, delay_ms: int, token: str) -> dict[str, Any]:
+def call(client: Client, delay_ms: int, token: str) -> dict[str, Any]:
     """Call the service and give its answer: what was asked for.
 
     Raises:
-        httpx.HTTPError: There was none, or not a good one.
+        UpstreamError: There was none, or not a good one.
     """
-    answer = client.get("/upstream", params={"delay_ms": delay_ms, "token": token})
-    return _value(answer)
-
-
-async def call_async(client: httpx.AsyncClient, delay_ms: int, token: str) -> dict[str, Any]:
-    """Do the same on an event loop.
-
-    Raises:
-        httpx.HTTPError: There was none, or not a good one.
-    """
-    answer = await client.get("/upstream", params={"delay_ms": delay_ms, "token": token})
-    return _value(answer)
-
-
-def _value(answer: httpx.Response) -> dict[str, Any]:
-    answer.raise_for_status()
+    fields = {"delay_ms": str(delay_ms), "token": token}
     try:
+        answer = client.request("GET", "/upstream", fields=fields)
+        if answer.status != 200:
+            raise UpstreamError(f"status {answer.status}")
         value: dict[str, Any] = answer.json()
-    except ValueError as error:
-        raise httpx.DecodingError(str(error), request=answer.request) from error
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        raise UpstreamError(str(error)) from error
     return value

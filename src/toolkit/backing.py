@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from toolkit.database import Databases
-from toolkit.errors import EnvironmentFault
+from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.measured import Usage
-from toolkit.model import Need, Stack
+from toolkit.model import MOST_CONNECTIONS, Knobs, Need, Stack
 from toolkit.ports import Backing, Observer, Runtime
 
 
@@ -28,7 +28,7 @@ class Backings:
         self.databases: Databases | None = None
 
     def prepare(self, stack: Stack) -> None:
-        """Make the database of a stack, where there are databases and the app has tables.
+        """Make the database of a stack's app, where there are databases and it has tables.
 
         Raises:
             StackError: It cannot be made.
@@ -41,13 +41,17 @@ class Backings:
             for command in stack.app.prepare:
                 self._runtime.run_once(stack, command, environment)
 
-        self.databases.prepare(stack.id, make_tables)
+        self.databases.prepare(stack.app.name, make_tables)
 
     def environment(self, stack: Stack) -> dict[str, str]:
         """Give the variables for a new server of a stack, which finds a database as it was made."""
         if self.databases is None or not stack.app.prepare:
             return self._common()
-        return {**self._common(), "DATABASE_URL": self.databases.fresh(stack.id)}
+        return {**self._common(), "DATABASE_URL": self.databases.fresh(stack.app.name)}
+
+    def has(self, need: Need) -> bool:
+        """Tell whether there is a service for a need."""
+        return need in self.started
 
     def usages(self) -> Mapping[Need, Usage]:
         """Read what each service has used so far.
@@ -70,6 +74,7 @@ def open_backings(
     shared: Path,
     observer: Observer,
     *,
+    knobs: Knobs,
     optional: bool = False,
 ) -> Iterator[Backings]:
     """Start the services that are needed; all are gone at the end.
@@ -79,11 +84,20 @@ def open_backings(
         needs: Which.
         shared: Folder ``apps/shared``, with the statements for the database.
         observer: Told what is started.
+        knobs: Settings of every server, whose connections the database must take.
         optional: Go on without those that cannot be had.
 
     Raises:
+        ConfigError: The servers may open more connections than the database takes.
         EnvironmentFault: One cannot be had here.
     """
+    if Need.DATABASE in needs and not knobs.fit_the_database:
+        most = 2 * knobs.workers * knobs.database_pool
+        raise ConfigError(
+            f"{knobs.workers} workers with pools of {knobs.database_pool} may open {most} database "
+            f"connections, more than the {MOST_CONNECTIONS} there are",
+            hint="Lower --workers or --database-pool (an app has two pools: its SQL, its ORM).",
+        )
     backings = Backings(runtime, secret=secrets.token_hex(32))
     with contextlib.ExitStack() as stack:
         for need in sorted(needs):

@@ -11,7 +11,16 @@ from toolkit.compare import tables, usable_rates
 from toolkit.contract import with_what_there_is
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.knee import find_knee
-from toolkit.measured import Control, Failure, Measurement, Outcome, PhaseResult, Run, StackFacts
+from toolkit.measured import (
+    BROKEN_UPSTREAM,
+    Control,
+    Failure,
+    Measurement,
+    Outcome,
+    PhaseResult,
+    Run,
+    StackFacts,
+)
 from toolkit.model import Broken, Need, Phase, Plan, Stack, Stage, Trial, Workload, original_of
 from toolkit.plan import (
     OWN_PARTS,
@@ -86,12 +95,12 @@ class _Bench:
         self._world.observer.trial_finished(outcome, number)
 
     def _outcome(self, trial: Trial) -> Outcome:
-        if trial.stack in self._broken:
-            return replace(self._broken[trial.stack], trial=trial)
         stack, workload = self._stacks[trial.stack], self._workloads[trial.workload]
         reason = why_not(stack, workload, self._world.broken)
         if reason is not None:
-            return Failure(trial=trial, stage="broken upstream", message=reason)
+            return Failure(trial=trial, stage=BROKEN_UPSTREAM, message=reason)
+        if trial.stack in self._broken:
+            return replace(self._broken[trial.stack], trial=trial)
         phases = phases_of(trial, self._run)
         if phases is None:
             baseline = self._run.baseline
@@ -184,6 +193,8 @@ def _coarsest(run: Run) -> float:
         return float("inf")  # though what was invalid so far may have no ratio yet
     widths = []
     for table in tables(run):
+        if all(row.throughput is None for row in table.rows if row.stack == table.baseline):
+            continue  # likewise, under this workload
         for row in table.rows:
             if row.stack == table.baseline or row.throughput is None:
                 continue
@@ -214,7 +225,7 @@ def _prepare(
             with world.runtime.serve(stack, world.backings.environment(stack)) as service:
                 stage = "verify"
                 every = world.exchanges(stack.app)
-                exchanges = with_what_there_is(every, lambda need: need in world.backings.started)
+                exchanges = with_what_there_is(every, world.backings.has)
                 require_contract(service, stack, exchanges, world.broken)
         except StackError as error:
             broken[stack.id] = failure_of(_unplaced(stack), stage, error)
@@ -225,7 +236,7 @@ def _prepare(
 def why_not(stack: Stack, workload: Workload, broken: Sequence[Broken]) -> str | None:
     """Say why a case makes no sense, by the list of what is broken upstream; None if it does."""
     for item in broken:
-        if fnmatchcase(stack.id, item.stack) and any(
+        if fnmatchcase(original_of(stack.id), item.stack) and any(
             fnmatchcase(workload.name, pattern) for pattern in item.workloads
         ):
             return f"{item.reason} [{item.evidence}]"
@@ -242,17 +253,21 @@ def phases_of(trial: Trial, run: Run) -> Iterable[Phase] | None:
         return ramp_phases(run.load)
     if trial.stage is Stage.CAPACITY:
         return (capacity_phase(run.load, users_of(run, trial.stack, trial.workload)),)
-    common = starts_of(run, run.baseline, trial.workload)
+    common = capacity_of(run, run.baseline, trial.workload)
     if common is None:
         return None
     # the same arrivals for every stack of a round
     seed = run.seed + 1000 * trial.round
     overload = trial.stage is Stage.OVERLOAD
-    phases = rate_phases(run.load, common, seed, overload=overload)
-    own = starts_of(run, trial.stack, trial.workload)
+    requests = per_task_of(run, run.baseline, trial.workload)
+    phases = rate_phases(run.load, common / requests, seed, overload=overload)
+    in_common = (replace(phase, per_task=requests) for phase in phases)
+    own = capacity_of(run, trial.stack, trial.workload)
     if overload or own is None:
-        return phases
-    return chain(phases, own_phases(run.load, own, seed))
+        return in_common
+    own_requests = per_task_of(run, trial.stack, trial.workload)
+    ladder = own_phases(run.load, own / own_requests, seed)
+    return chain(in_common, (replace(phase, per_task=own_requests) for phase in ladder))
 
 
 def users_of(run: Run, stack: str, workload: str) -> int:
@@ -276,15 +291,10 @@ def users_of(run: Run, stack: str, workload: str) -> int:
     return max((knee.full_users for knee in knees), default=unknown)
 
 
-def starts_of(run: Run, stack: str, workload: str) -> float | None:
-    """Give a case's capacity in tasks/s, which an open loop starts; None if it is not known.
-
-    A task may be several requests, as a session is, and capacity counts those.
-    """
-    capacity = capacity_of(run, stack, workload)
-    if capacity is None:
-        return None
-    return capacity / median(phase.load.per_task for phase in _at_capacity(run, stack, workload))
+def per_task_of(run: Run, stack: str, workload: str) -> float:
+    """Give the requests of a task, as capacity counted them; 1 if it is not known."""
+    phases = _at_capacity(run, stack, workload)
+    return median(phase.load.per_task for phase in phases) if phases else 1.0
 
 
 def _at_capacity(run: Run, stack: str, workload: str) -> list[PhaseResult]:

@@ -205,7 +205,8 @@ def _read_app(file: Path) -> App:
             **{
                 **data,
                 "interface": Interface(data["interface"]),
-                "prepare": tuple(tuple(command) for command in data.get("prepare", ())),
+                "prepare": tuple(map(_command, data.get("prepare", ()))),
+                "environment": _texts(data.get("environment", {}), "environment"),
             },
             name=file.parent.name,
             path=file.parent,
@@ -238,7 +239,8 @@ def _read_workload(file: Path) -> Workload:
         tree = ast.parse(file.read_bytes())
         literals = dict(_literals(tree, {"PARAMETERS", "NEEDS"}))
         needs = tuple(Need(need) for need in literals.get("NEEDS", ()))
-    except (SyntaxError, ValueError) as error:
+        parameters = _texts(literals.get("PARAMETERS", {}), "PARAMETERS")
+    except (SyntaxError, TypeError, ValueError) as error:
         raise ConfigError(f"{file}: {error}") from error
     docstring = ast.get_docstring(tree) or ""
     if not docstring:
@@ -246,10 +248,22 @@ def _read_workload(file: Path) -> Workload:
     return Workload(
         name=file.stem,
         summary=docstring.splitlines()[0],
-        parameters=literals.get("PARAMETERS", {}),
+        parameters=parameters,
         needs=needs,
         path=file,
     )
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        raise TypeError(f"a command is a list of strings, not {value!r}")
+    return tuple(value)
+
+
+def _texts(value: object, name: str) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise TypeError(f"{name} gives strings by name, not {value!r}")
+    return value
 
 
 def _literals(tree: ast.Module, names: Collection[str]) -> Iterator[tuple[str, Any]]:

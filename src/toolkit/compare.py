@@ -9,7 +9,15 @@ from statistics import median
 
 from toolkit.histogram import LatencyHistogram
 from toolkit.knee import Knee, find_knee
-from toolkit.measured import Failure, Finding, Measurement, PhaseResult, Run, kept_up
+from toolkit.measured import (
+    BROKEN_UPSTREAM,
+    Failure,
+    Finding,
+    Measurement,
+    PhaseResult,
+    Run,
+    kept_up,
+)
 from toolkit.model import Stage
 from toolkit.objective import rate_within
 from toolkit.ranking import rank
@@ -112,7 +120,10 @@ class Row:
     @property
     def sound(self) -> bool:
         """Whether all was measured that was meant to be, and enough of each is valid."""
-        if not self.valid or self.failures or not all(at.valid for at in self.at_rates):
+        failures = [item for item in self.failures if item.stage != BROKEN_UPSTREAM]
+        if self.failures and not failures and self.throughput is None:
+            return True  # nothing was meant to be measured
+        if not self.valid or failures or not all(at.valid for at in self.at_rates):
             return False
         # whoever measures rates that should be carried looks for the objective, too
         tried = any(at.part <= 1 for at in self.at_rates)
@@ -333,7 +344,7 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
     known = [seconds for seconds in recoveries if seconds is not None]
     return AtRate(
         part=part,
-        rate=median((phase.phase.rate or 0.0) * phase.load.per_task for phase in shown),
+        rate=median((phase.phase.rate or 0.0) * phase.phase.per_task for phase in shown),
         goodput=median(phase.load.throughput for phase in shown),
         latencies=_percentiles(latency),
         error_rate=failed / meant if meant else 0.0,

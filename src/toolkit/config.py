@@ -82,7 +82,8 @@ class RuntimeConfig:
         network: host is the least distortion; bridge publishes a port on loopback.
         cpus: CPU limit of a server, in cores.
         memory: Memory limit of a server, such as ``512m``.
-        client_cpus: Cores of the load generator; 0 takes up to four of those left over.
+        client_cpus: Cores of the load generator; 0 takes up to four of those left over, and spares
+            one of three or more for database and upstream.
     """
 
     kind: Literal["auto", "docker", "process"] = "auto"
@@ -184,7 +185,16 @@ class Config:
                 f"there is no set {name!r}",
                 hint=did_you_mean(name, self.sets) or f"There are {', '.join(self.sets)}.",
             )
-        return self.sets[name]
+        return _whole_choice(self.sets[name])
+
+
+def _whole_choice(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Have a set that chooses stacks take the place of any other choice, baseline included."""
+    if "stacks" in values:
+        return {"apps": (), "servers": (), "baseline": "", **values}
+    if "apps" in values or "servers" in values:
+        return {"apps": ("*",), "servers": ("*",), "baseline": "", **values}
+    return values
 
 
 def load_config(folder: Path, file: Path | None = None) -> Config:
@@ -225,6 +235,7 @@ def with_flags(config: Config, flags: Mapping[str, Mapping[str, Any]]) -> Config
 def _structure(data: dict[str, Any], file: Path) -> Config:
     tables = data.get("sets", {})
     rest = {key: value for key, value in data.items() if key != "sets"}
+    _refuse_two_choices(data.get("bench"), f"{file}: bench")
     _refuse_unknown(rest, Config, file)
     config = _structured(rest, Config, file)
     _check(config, f"{file}: ")
@@ -239,10 +250,19 @@ def _read_sets(tables: object, config: Config, file: Path) -> dict[str, dict[str
         if not isinstance(table, Mapping):
             raise ConfigError(f"{file}: sets.{name} is a table: [sets.{name}]")
         _refuse_unknown(table, BenchConfig, file, f"sets.{name}.")
+        _refuse_two_choices(table, f"{file}: sets.{name}")
         values = _structured(table, BenchConfig, file)
         found[name] = {key: getattr(values, key) for key in table}
         _check(replace(config, bench=replace(config.bench, **found[name])), f"{file}: {name}: ")
     return found
+
+
+def _refuse_two_choices(table: object, where: str) -> None:
+    if isinstance(table, Mapping) and "stacks" in table and {"apps", "servers"} & table.keys():
+        raise ConfigError(
+            f"{where}: stacks does not go with apps and servers",
+            hint="A stack is an app on a server: stacks = ['flask/*'] is apps = ['flask'].",
+        )
 
 
 def _structured(data: Mapping[str, Any], kind: type[_T], file: Path) -> _T:

@@ -80,7 +80,7 @@ def read_contract(apps: Path, name: str) -> tuple[Exchange, ...]:
         if name not in contracts:
             raise ConfigError(f"{file}: there is no contract {name!r}")
         return tuple(_read_exchange(data, apps) for data in contracts[name])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{file}: {type(error).__name__}: {error}") from error
 
 

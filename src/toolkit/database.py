@@ -1,21 +1,34 @@
-"""The databases of a run: one per stack as a template, a fresh copy of it for every server."""
+"""The databases of a run: one per app as a template, a fresh copy of it for every server."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 
-from toolkit.errors import StackError
+from toolkit.errors import EnvironmentFault, StackError
 
 _TRIAL = "trial"
+_REFERENCE = "reference"
 _TABLE = "asset"
 _COLUMNS = (
     "SELECT column_name, data_type, character_maximum_length, is_nullable "
     "FROM information_schema.columns WHERE table_name = %s ORDER BY column_name"
 )
+_INDEXES = """
+    SELECT array_agg(a.attname ORDER BY a.attnum)::text, i.indisprimary, i.indisunique
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+    WHERE c.relname = %s
+    GROUP BY i.indexrelid, i.indisprimary, i.indisunique
+    ORDER BY 1
+"""
+_CONNECT_SECONDS = 10
 
-Column = tuple[str, str, int | None, str]
+Shape = tuple[tuple[object, ...], ...]
+"""Columns and indexes of a table, as PostgreSQL describes them."""
 
 
 class Databases:
@@ -26,6 +39,9 @@ class Databases:
         url_for_servers: How servers do.
         schema: Statements that make the table every app must have.
         seed: Statements that fill it.
+
+    Raises:
+        EnvironmentFault: It is gone, or full.
     """
 
     def __init__(self, *, url: str, url_for_servers: str, schema: str, seed: str) -> None:
@@ -33,50 +49,55 @@ class Databases:
         self._url_for_servers = url_for_servers
         self._seed = seed
         self._templates: dict[str, str] = {}
-        self._admin = _connect(url)
-        self._create("reference")
-        with _connect(_with_name(url, "reference")) as connection:
-            connection.execute(schema.encode())
-        self._wanted = self._columns("reference")
+        with _as(EnvironmentFault), contextlib.ExitStack() as opened:
+            self._admin = opened.enter_context(connect(url))
+            self._create(_REFERENCE)
+            with connect(_with_name(url, _REFERENCE)) as connection:
+                connection.execute(schema.encode())
+            self._wanted = self._shape(_REFERENCE)
+            opened.pop_all()
 
     def close(self) -> None:
         """Close the connection."""
         self._admin.close()
 
-    def prepare(self, stack: str, make_tables: Callable[[str], None]) -> None:
-        """Make the template of a stack: its own tables, and the same rows for all.
+    def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+        """Make the template of an app, once: its own tables, and the same rows for all.
 
         Args:
-            stack: Its id.
+            app: Its name.
             make_tables: Given the URL (for servers) of an empty database, makes the tables.
 
         Raises:
             StackError: The tables are not those that all apps share.
         """
-        name = f"stack_{len(self._templates) + 1}"
-        self._create(name)
-        make_tables(_with_name(self._url_for_servers, name))
-        made = self._columns(name)
-        if made != self._wanted:
-            differing = sorted(str(column) for column in set(made) ^ set(self._wanted))
-            raise StackError(
-                f"its migrations make another table {_TABLE!r} than apps/shared/schema.sql: "
-                f"{', '.join(differing)}"
-            )
-        try:
-            with _connect(_with_name(self._url, name)) as connection:
+        if app in self._templates:
+            return
+        name = f"app_{len(self._templates) + 1}"
+        with _as(StackError):
+            self._create(name)
+            make_tables(_with_name(self._url_for_servers, name))
+            made = self._shape(name)
+            if made != self._wanted:
+                differing = sorted(map(str, set(made) ^ set(self._wanted)))
+                raise StackError(
+                    f"its migrations make another table {_TABLE!r} than apps/shared/schema.sql: "
+                    f"{', '.join(differing)}"
+                )
+            with connect(_with_name(self._url, name)) as connection:
                 connection.execute(self._seed.encode())
-        except psycopg.Error as error:
-            raise StackError(f"its database cannot be seeded: {error}") from error
-        self._templates[stack] = name
+        self._templates[app] = name
 
-    def fresh(self, stack: str) -> str:
-        """Put a copy of a stack's template in place of the last copy; give its URL for servers.
+    def fresh(self, app: str) -> str:
+        """Put a copy of an app's template in place of the last copy; give its URL for servers.
 
         What a server before this one still holds open is cut off.
+
+        Raises:
+            StackError: PostgreSQL is gone, or full.
         """
-        # a template that somebody is connected to cannot be copied
-        self._create(_TRIAL, template=self._templates[stack])
+        with _as(StackError):
+            self._create(_TRIAL, template=self._templates[app])
         return _with_name(self._url_for_servers, _TRIAL)
 
     def _create(self, name: str, template: str = "template1") -> None:
@@ -86,18 +107,38 @@ class Databases:
         self._admin.execute(drop.format(target))
         self._admin.execute(create.format(target, source))
 
-    def _columns(self, name: str) -> tuple[Column, ...]:
-        with _connect(_with_name(self._url, name)) as connection:
-            return tuple(_rows(connection.execute(_COLUMNS, (_TABLE,)).fetchall()))
+    def _shape(self, name: str) -> Shape:
+        with connect(_with_name(self._url, name)) as connection:
+            columns = connection.execute(_COLUMNS, (_TABLE,)).fetchall()
+            return (*columns, *connection.execute(_INDEXES, (_TABLE,)).fetchall())
 
 
-def _connect(url: str) -> psycopg.Connection:
-    # whatever the environment says of other databases, this one is ours and on loopback
-    return psycopg.connect(url, autocommit=True, sslmode="disable")
+def connect(url: str, seconds: int = _CONNECT_SECONDS) -> psycopg.Connection:
+    """Connect to a PostgreSQL that the toolkit started, whatever the user's own variables ask.
+
+    Raises:
+        psycopg.OperationalError: It does not answer.
+    """
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=seconds,
+        # PGSSLMODE and its like are about other databases; this one is on loopback and trusts
+        sslmode="disable",
+        gssencmode="disable",
+        channel_binding="disable",
+        require_auth="",
+    )
 
 
-def _rows(rows: Iterable[tuple[str, str, int | None, str]]) -> Iterable[Column]:
-    return ((name, kind, length, nullable) for name, kind, length, nullable in rows)
+@contextlib.contextmanager
+def _as(kind: type[EnvironmentFault | StackError]) -> Iterator[None]:
+    """Turn errors of the database into one of ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise kind(f"the database of this run fails: {reason}") from error
 
 
 def _with_name(url: str, name: str) -> str:

@@ -322,7 +322,7 @@ class LoadResult:
 
     @property
     def per_task(self) -> float:
-        """Verified answers per task; 1 where a task is one request, or if there were none."""
+        """Verified answers per task of the window; 1 where a task is one request."""
         return self.requests / self.tasks if self.tasks and self.requests else 1.0
 
     @property
@@ -390,12 +390,16 @@ class Measurement:
         return all(phase.valid for phase in self.phases)
 
 
+BROKEN_UPSTREAM = "broken upstream"
+"""Stage of a trial that was not tried, because it is listed as not working."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A trial that did not give a number.
 
     Attributes:
-        stage: prepare, verify, start, load or stop.
+        stage: prepare, verify, start, load or stop; ``BROKEN_UPSTREAM`` where it was not tried.
         log: Last lines of the server's log.
     """
 

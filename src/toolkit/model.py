@@ -150,6 +150,10 @@ class Workload:
         return f"{self.name}?{chosen}" if chosen else self.name
 
 
+MOST_CONNECTIONS = 1000
+"""That the PostgreSQL of a run takes; ten of them are kept for the toolkit and a superuser."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
     """The server settings that every stack of a run gets alike.
@@ -176,6 +180,14 @@ class Knobs:
     preload: bool = bool(KNOBS["preload"])
     access_log: bool = bool(KNOBS["access_log"])
     database_pool: int = 16
+
+    @property
+    def fit_the_database(self) -> bool:
+        """Whether PostgreSQL takes all connections that the processes of a server may open.
+
+        An app has a pool for its own SQL and one for its ORM.
+        """
+        return 2 * self.workers * self.database_pool <= MOST_CONNECTIONS - 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +273,8 @@ class Phase:
         duration: Seconds of the measured window.
         settle: Seconds of the same load before it, not measured.
         least: Least number of requests before the window, while ``settle`` lasts or longer.
-        rate: Open loop: intended requests/s; None is a closed loop.
+        rate: Open loop: tasks/s that are meant to start; None is a closed loop.
+        per_task: Requests of a task: the rate times this is that of the requests.
         part: The rate as a part of the baseline's capacity, for comparing stacks ...
         own: ... or of the stack's own, for finding what it carries within the objective.
         arrivals: Open loop: how the intended starts are spaced ...
@@ -274,6 +287,7 @@ class Phase:
     settle: float = 0.0
     least: int = 0
     rate: float | None = None
+    per_task: float = 1.0
     part: float | None = None
     own: float | None = None
     arrivals: Arrivals = Arrivals.POISSON

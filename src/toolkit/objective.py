@@ -46,5 +46,5 @@ def _rate(tried: list[PhaseResult], objective: float) -> float | None:
         return None
     # whoever ran them ended at the first that kept it
     last = tried[-1]
-    rate = None if last.phase.rate is None else last.phase.rate * last.load.per_task
+    rate = None if last.phase.rate is None else last.phase.rate * last.phase.per_task
     return rate if keeps(last, objective) else 0.0

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from toolkit.measured import StackFacts
 from toolkit.model import Knobs
 
-DRIVERS = ("psycopg", "psycopg-pool", "SQLAlchemy", "httpx")
+DRIVERS = ("psycopg", "psycopg-pool", "SQLAlchemy", "urllib3", "aiohttp")
 """What apps of different frameworks must use alike."""
 
 _NEUTRAL = {"workers": "1", "max_requests": "0", "access_log": "0", "preload": "0"}

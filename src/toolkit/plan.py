@@ -137,7 +137,7 @@ def rate_phases(
 
     Args:
         load: How stacks are loaded.
-        capacity: Of the baseline, requests/s.
+        capacity: Of the baseline, tasks/s.
         seed: Of the arrivals.
         overload: Whether those above the baseline's capacity are meant, or the others.
     """
@@ -153,7 +153,7 @@ def rate_phases(
 
 
 def own_phases(load: LoadSettings, capacity: float, seed: int) -> Iterator[Phase]:
-    """Give the open loops at parts of a stack's own capacity (requests/s), the highest first.
+    """Give the open loops at parts of a stack's own capacity (tasks/s), the highest first.
 
     Whoever runs them ends at the first that keeps the objective. A slow stack gets more time: of a
     few dozen answers the 99th percentile is but the longest.

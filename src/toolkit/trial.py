@@ -77,10 +77,9 @@ def measure(
     stop_seconds = None
     try:
         # the generator starts first: its imports are done when the server is up
-        environment = world.backings.environment(stack)
         with (
             world.load.open(workload) as session,
-            world.runtime.serve(stack, environment) as service,
+            world.runtime.serve(stack, world.backings.environment(stack)) as service,
         ):
             stage = "load"
             session.aim(service.url)
@@ -137,7 +136,7 @@ def _run_phases(
         delay = None
         if phase.rate is not None:
             own = [item for item in run.calibrations if item.client == load.client]
-            delay = own[0].delay_at(phase.rate * load.per_task) if own else None
+            delay = own[0].delay_at(phase.rate * phase.per_task) if own else None
         evidence = Evidence(
             phase=phase,
             load=load,
@@ -180,8 +179,10 @@ def measure_alone(backing: Backing, workload: Workload, phase: Phase, world: Wor
         session.aim(backing.url)
         load = session.run(phase, watch)
     latency = LatencyHistogram.decode(load.latency)
-    if not latency.count or load.failed:
+    if load.failed:
         raise StackError(f"{load.failed} of {load.requests + load.failed} answers were wrong")
+    if not latency.count:
+        raise StackError("no answer came")
     p50, p99 = latency.percentiles(50, 99)
     return Control(
         workload=workload.id,

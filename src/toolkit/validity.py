@@ -63,6 +63,8 @@ class Evidence:
         keep_alive: Whether the server keeps connections.
         delay: p50, p99 and p99.9 in seconds that the generator shows at this rate against a target
             that answers at once, None if that was not measured.
+        backings: What database and upstream used.
+        waits: Whether requests wait for one of them, so that a server need not be busy.
     """
 
     phase: Phase
@@ -212,24 +214,27 @@ def _delay(e: Evidence) -> Finding | None:
 def _backing(e: Evidence) -> Finding | None:
     """A database or upstream at its limit is what was measured, unless the server is at its own.
 
-    On CPUs of its own it is judged by itself; where it shares the generator's, by what both use of
-    them. The upstream is one process: it cannot use more than one CPU.
+    They are judged by what they use of their CPUs together, with the generator where they share
+    its; and the upstream, which is one process, by itself. Where they are not pinned nobody knows.
     """
-    if not e.backings or e.spare <= SPARE_LIMIT:
-        return None
     where = e.placement
-    name, use = max(e.backings.items(), key=lambda item: item[1].cpu)
-    cpus = max(len(where.backing_cpus), 1)
-    if where.backing_cpus == where.client_cpus:
-        used = (sum(x.cpu for x in e.backings.values()) + e.load.use.cpu_of_all) / cpus
-        text = f"load generator and {' and '.join(sorted(e.backings))} used {used:.0%} of their CPU"
-    else:
-        used = use.cpu / (1 if name == Need.UPSTREAM else cpus)
-        text = f"the {name} used {used:.0%} of its CPU"
-    warned, invalid = BACKING_LIMITS
-    if used < warned:
+    cpus = len(where.backing_cpus)
+    if not e.backings or not cpus or e.spare <= SPARE_LIMIT:
         return None
-    finding = _invalid if used >= invalid else _warned
+    used = sum(use.cpu for use in e.backings.values())
+    names = " and ".join(sorted(e.backings))
+    if where.backing_cpus == where.client_cpus:
+        used += e.load.use.cpu_of_all
+        names = f"load generator and {names}"
+    found = [(used / cpus, f"{names} used {used / cpus:.0%} of their CPUs")]
+    if Need.UPSTREAM in e.backings:
+        alone = e.backings[Need.UPSTREAM].cpu
+        found.append((alone, f"the upstream, one process, used {alone:.0%} of a CPU"))
+    part, text = max(found)
+    warned, invalid = BACKING_LIMITS
+    if part < warned:
+        return None
+    finding = _invalid if part >= invalid else _warned
     return finding(
         "backing-limited",
         f"{text} while the server had {e.spare:.0%} of its own to spare: the rate is not only its",

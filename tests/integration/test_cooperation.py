@@ -21,7 +21,7 @@ from rich.console import Console
 from toolkit.backing import Backings, open_backings
 from toolkit.cli.wiring import Session, session
 from toolkit.config import Config, RuntimeConfig
-from toolkit.model import Need
+from toolkit.model import Knobs, Need
 from toolkit.ports import Service
 from toolkit.progress import Progress
 
@@ -108,7 +108,7 @@ def parts() -> Iterator[Session]:
 @pytest.fixture(scope="module")
 def backings(parts: Session) -> Iterator[Backings]:
     shared = parts.catalog.path / "apps" / "shared"
-    with open_backings(parts.runtime, [Need.DATABASE], shared, QUIET) as opened:
+    with open_backings(parts.runtime, [Need.DATABASE], shared, QUIET, knobs=Knobs()) as opened:
         yield opened
 
 

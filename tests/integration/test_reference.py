@@ -13,7 +13,7 @@ from toolkit.backing import open_backings
 from toolkit.catalog import Catalog, root
 from toolkit.cli.wiring import Session, session
 from toolkit.config import Config, RuntimeConfig
-from toolkit.model import Need
+from toolkit.model import Knobs, Need
 from toolkit.progress import Progress
 from toolkit.runtime.environments import ensure_environment
 
@@ -59,7 +59,7 @@ def test_the_flask_app_passes_its_own_tests(parts: Session, tmp_path: Path) -> N
         timeout=300,
     )
     shared = CATALOG.path / "apps" / "shared"
-    with open_backings(parts.runtime, [Need.DATABASE], shared, QUIET) as backings:
+    with open_backings(parts.runtime, [Need.DATABASE], shared, QUIET, knobs=Knobs()) as backings:
         database = backings.started[Need.DATABASE].url.rpartition("/")[0]
         done = subprocess.run(
             [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],

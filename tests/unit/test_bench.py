@@ -1158,12 +1158,12 @@ class FakeDatabases:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def prepare(self, stack: str, make_tables: Callable[[str], None]) -> None:
-        make_tables(f"db://{stack}")
+    def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+        make_tables(f"db://{app}")
 
-    def fresh(self, stack: str) -> str:
-        self.made.append(stack)
-        return f"db://{stack}/{len(self.made)}"
+    def fresh(self, app: str) -> str:
+        self.made.append(app)
+        return f"db://{app}/{len(self.made)}"
 
 
 def test_every_server_gets_a_database_of_its_own_and_the_secret_of_the_run(scene: Scene) -> None:
@@ -1179,10 +1179,7 @@ def test_every_server_gets_a_database_of_its_own_and_the_secret_of_the_run(scene
     assert not [item for item in run.outcomes if isinstance(item, Failure)]
     commands = {(name, command) for name, command, _ in scene.runtime.commands}
     assert commands == {("a/s", tables[0]), ("b/s", tables[0])}
-    assert {env["DATABASE_URL"] for _, _, env in scene.runtime.commands} == {
-        "db://a/s",
-        "db://b/s",
-    }
+    assert {env["DATABASE_URL"] for _, _, env in scene.runtime.commands} == {"db://a", "db://b"}
     urls = [environment["DATABASE_URL"] for environment in scene.runtime.environments]
     # the check of each stack, and two rounds of both
     assert len(urls) == len(set(urls)) == 6
@@ -1193,8 +1190,8 @@ def test_a_stack_whose_database_cannot_be_made_is_not_measured(scene: Scene) -> 
     backings = Backings(scene.runtime, secret="s")
 
     class Failing(FakeDatabases):
-        def prepare(self, stack: str, make_tables: Callable[[str], None]) -> None:
-            if stack == "a/s":
+        def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+            if app == "a":
                 raise StackError("its migrations make another table")
 
     backings.databases = Failing()  # type: ignore[assignment]
@@ -1222,15 +1219,50 @@ def test_a_case_that_is_listed_as_broken_upstream_is_refused_with_the_evidence(
     assert failures[0].message == "hangs [issue 1]"
     assert "a/s" not in scene.runtime.served[2:]
     assert len(measured(run, Stage.CAPACITY, "b/s")) == 1
+    row = next(row for row in tables(run)[0].rows if row.stack == "a/s")
+    assert row.sound  # it is known, and nothing was meant to be measured
+
+
+def test_a_database_that_fails_between_trials_makes_a_failure_and_no_end(scene: Scene) -> None:
+    class Failing(FakeDatabases):
+        def fresh(self, app: str) -> str:
+            if len(self.made) == 3:
+                self.made.append(app)
+                raise StackError("the database of this run fails: no space")
+            return super().fresh(app)
+
+    backings = Backings(scene.runtime, secret="s")
+    backings.databases = Failing()  # type: ignore[assignment]
+    scene.backings = backings
+    stacks = [
+        replace(item, app=replace(item.app, prepare=(("x",),))) for item in (stack("a"), stack("b"))
+    ]
+    run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=2, stacks=stacks)
+    failures = [item for item in run.outcomes if isinstance(item, Failure)]
+    assert [item.message for item in failures] == ["the database of this run fails: no space"]
+    assert len(measured(run, Stage.CAPACITY)) == 3
+
+
+def test_rounds_are_not_added_for_a_workload_that_the_baseline_cannot_serve(scene: Scene) -> None:
+    scene.broken = (
+        Broken(stack="a/*", exchange="x", workloads=("list",), reason="hangs", evidence="e"),
+    )
+    run = scene.bench(
+        replace(LOAD, users=8, rate_rounds=0), rounds=6, precision=0.01, time_limit=1e9
+    )
+    assert run.rounds == 6
 
 
 def test_an_open_loop_starts_tasks_where_capacity_counts_requests(scene: Scene) -> None:
-    """Of a session of five requests a fifth as many are started; more would be too much."""
+    """Of a session of five requests a fifth as many are started; more would be too much.
+
+    Under overload fewer sessions end than answers come: what was offered is still what was.
+    """
     make_load = scene.load.make_load
 
     def of_five(**values: Any) -> LoadResult:  # noqa: ANN401 - make_load's
         load = make_load(**values)
-        return replace(load, tasks=load.requests // 5)
+        return replace(load, tasks=load.requests // (5 if values.get("offered") is None else 15))
 
     scene.load.make_load = of_five
     run = scene.bench(replace(LOAD, users=10, rates=(0.5,), rate_rounds=1), rounds=1)

@@ -168,7 +168,24 @@ def test_parameters_and_needs_are_read_without_importing_the_locustfile(tmp_path
     file.write_text(text)
     (workload,) = Catalog(tmp_path).workloads
     assert (workload.id, workload.needs) == ("x?n=5", (Need.UPSTREAM,))
-    for wrong in ("NEEDS = ('disk',)", "PARAMETERS = dict(n='5')"):
+    for wrong in (
+        "NEEDS = ('disk',)",
+        "NEEDS = 5",
+        "PARAMETERS = dict(n='5')",
+        "PARAMETERS = {'n': 5}",
+        "PARAMETERS = ['n']",
+    ):
         file.write_text(f'"""Do x."""\n{wrong}\n')
         with pytest.raises(ConfigError, match=r"x\.py"):
             _ = Catalog(tmp_path).workloads
+
+
+@pytest.mark.parametrize(
+    "line", ["prepare = ['flask db upgrade']", "prepare = 5", "[environment]\nDEBUG = 1"]
+)
+def test_an_app_that_is_spelt_wrong_is_refused(line: str, tmp_path: Path) -> None:
+    (tmp_path / "apps" / "a").mkdir(parents=True)
+    text = f'summary = ""\ninterface = "wsgi"\ntarget = "a:b"\nhealth = "/"\n{line}\n'
+    (tmp_path / "apps" / "a" / "app.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"app\.toml"):
+        _ = Catalog(tmp_path).apps

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.config import AGAINST_ITSELF, QUICK, Config, load_config, with_flags
+from toolkit.config import AGAINST_ITSELF, QUICK, SETS, Config, load_config, with_flags
 from toolkit.errors import ConfigError
 from toolkit.model import Arrivals, LoadSettings
 
@@ -145,9 +145,28 @@ def test_sets_of_the_file_add_to_those_there_are_and_replace_them(tmp_path: Path
         '[sets.mine]\nstacks = ["flask/*"]\nrounds = 6\n[sets.io]\nworkloads = ["db-read"]\n',
     )
     config = load_config(tmp_path)
-    assert config.set_named("mine") == {"stacks": ("flask/*",), "rounds": 6}
+    mine = config.set_named("mine")
+    assert (mine["stacks"], mine["rounds"]) == (("flask/*",), 6)
     assert config.set_named("io") == {"workloads": ("db-read",)}
     assert config.set_named("servers")["apps"] == ("flask",)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "kept"),
+    [
+        ("apps = ['flask']", "frameworks", ("stacks", SETS["frameworks"]["stacks"])),
+        ("stacks = ['flask/*']", "servers", ("apps", ("flask",))),
+    ],
+)
+def test_a_set_takes_the_place_of_what_the_file_chooses(
+    file: str, name: str, kept: tuple[str, object], tmp_path: Path
+) -> None:
+    write(tmp_path, f"[bench]\n{file}\nbaseline = 'bottle/waitress'\n")
+    config = load_config(tmp_path)
+    bench = with_flags(config, {"bench": config.set_named(name)}).bench
+    assert getattr(bench, kept[0]) == kept[1]
+    assert bench.baseline != "bottle/waitress"
+    assert bool(bench.apps) is (name == "servers")
 
 
 def test_a_set_sets_only_what_it_names(tmp_path: Path) -> None:
@@ -165,6 +184,8 @@ def test_a_set_sets_only_what_it_names(tmp_path: Path) -> None:
         ("[sets.mine]\nrounds = 0\n", "bench.rounds = 0 is out of range"),
         ("[sets]\nmine = 3\n", "sets.mine is a table"),
         ("sets = 3\n", "sets is a table of tables"),
+        ("[bench]\nstacks = ['a/b']\napps = ['a']\n", "stacks does not go with apps"),
+        ("[sets.x]\nstacks = ['a/b']\nservers = ['a']\n", "sets.x: stacks does not go"),
     ],
 )
 def test_a_wrong_set_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:

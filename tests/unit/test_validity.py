@@ -312,11 +312,33 @@ CASES = [
     Case(
         validity._backing,
         "backing-limited",
-        # two CPUs make a database that uses one of them no limit
+        # two CPUs make a database that uses one of them no limit, but the upstream is one process
         base=replace(WAITING, placement=replace(WAITING.placement, backing_cpus=(2, 3))),
         fine={"backings": {"database": BackingUse(cpu=1.59, memory_peak=MIB)}},
-        warned=({"backings": {"upstream": BackingUse(cpu=0.81, memory_peak=MIB)}},),
-        invalid={"backings": {"database": BackingUse(cpu=1.91, memory_peak=MIB)}},
+        warned=(
+            {"backings": {"upstream": BackingUse(cpu=0.81, memory_peak=MIB)}},
+            {
+                "backings": {
+                    "upstream": BackingUse(cpu=0.81, memory_peak=MIB),
+                    "database": BackingUse(cpu=0.7, memory_peak=MIB),
+                }
+            },
+        ),
+        invalid={
+            "backings": {
+                "upstream": BackingUse(cpu=0.7, memory_peak=MIB),
+                "database": BackingUse(cpu=1.21, memory_peak=MIB),
+            }
+        },
+    ),
+    Case(
+        validity._backing,
+        "backing-limited",
+        # nobody knows whose CPU it is where nothing is pinned
+        base=replace(
+            WAITING, placement=replace(WAITING.placement, client_cpus=(), backing_cpus=())
+        ),
+        fine={"backings": {"database": BackingUse(cpu=1.5, memory_peak=MIB)}},
     ),
     Case(
         validity._overloaded,

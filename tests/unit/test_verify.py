@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -198,6 +199,14 @@ def test_what_is_listed_as_broken_is_known_and_no_failure() -> None:
     verdict = judge(STACK, [exchange()], [WRONG], [BROKEN])
     assert verdict.kept
     assert verdict.known == ((WRONG, BROKEN),)
+
+
+def test_the_second_copy_of_a_stack_is_judged_as_the_first() -> None:
+    """``bench --aa`` compares a stack with itself."""
+    verdict = judge(replace(STACK, copy=2), [exchange()], [WRONG], [BROKEN])
+    assert verdict.known == ((WRONG, BROKEN),)
+    exact = replace(BROKEN, stack="a/s")
+    assert judge(replace(STACK, copy=2), [exchange()], [WRONG], [exact]).wrong == ()
 
 
 def test_what_is_not_listed_for_this_stack_is_wrong() -> None:

@@ -3,10 +3,10 @@
 import logging
 from typing import Any
 
-import httpx
 import settings
 import upstream
 from bottle import Bottle, HTTPError, request
+from upstream_error import UpstreamError
 
 from assets_bottle.arguments import query_number
 from assets_bottle.once import OncePerProcess
@@ -24,6 +24,6 @@ def call_upstream() -> dict[str, Any]:
     delay_ms = query_number("delay_ms", 0, least=0, most=60_000)
     try:
         return upstream.call(client.get(), delay_ms, request.query.getunicode("token", ""))
-    except (httpx.HTTPError, ValueError) as error:
+    except UpstreamError as error:
         logger.warning("upstream: %s", error)
         raise HTTPError(502, "the upstream service does not answer") from error

@@ -3,13 +3,12 @@
 import threading
 from functools import cache
 
-import httpx
 import upstream
 
 _making = threading.Lock()
 
 
-def upstream_client() -> httpx.Client:
+def upstream_client() -> upstream.Client:
     """Give the client, made by the first request: after the fork and after gevent's patches."""
     # a cache alone would let two threads make one each at the same time
     with _making:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-import httpx
+import aioupstream
 from fastapi import Depends, HTTPException, Request, status
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -33,13 +33,13 @@ async def get_orm_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def get_upstream(request: Request) -> httpx.AsyncClient:
+async def get_upstream(request: Request) -> aioupstream.AsyncClient:
     """Give this process's client of the service that ``/upstream`` calls.
 
     Raises:
         HTTPException: There is no such service (503).
     """
-    client: httpx.AsyncClient | None = request.state.upstream
+    client: aioupstream.AsyncClient | None = request.state.upstream
     if client is None:
         raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "There is no upstream service")
     return client
@@ -48,4 +48,4 @@ async def get_upstream(request: Request) -> httpx.AsyncClient:
 Pool = Annotated[AsyncConnectionPool[Any], Depends(get_pool)]
 # "function": the connection is given back before the answer is sent, not when the client has it
 OrmSession = Annotated[AsyncSession, Depends(get_orm_session, scope="function")]
-Upstream = Annotated[httpx.AsyncClient, Depends(get_upstream)]
+Upstream = Annotated[aioupstream.AsyncClient, Depends(get_upstream)]

@@ -5,9 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypedDict
 
 import aiodatabase
-import httpx
+import aioupstream
 import settings
-import upstream
 from fastapi import FastAPI
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -20,7 +19,7 @@ class State(TypedDict):
 
     pool: AsyncConnectionPool[Any] | None
     orm_session: async_sessionmaker[AsyncSession] | None
-    upstream: httpx.AsyncClient | None
+    upstream: aioupstream.AsyncClient | None
 
 
 @asynccontextmanager
@@ -34,5 +33,5 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
             stack.push_async_callback(engine.dispose)
             state["orm_session"] = async_sessionmaker(engine, expire_on_commit=False)
         if settings.UPSTREAM_URL:
-            state["upstream"] = await stack.enter_async_context(upstream.make_async_client())
+            state["upstream"] = await stack.enter_async_context(aioupstream.make_client())
         yield state

@@ -3,10 +3,10 @@
 import logging
 from typing import Any
 
-import httpx
+import aioupstream
 import settings
-import upstream
 from flask import Blueprint, request
+from upstream_error import UpstreamError
 from werkzeug.exceptions import BadGateway, ServiceUnavailable
 
 from assets_flask_async.arguments import query_number
@@ -23,8 +23,8 @@ async def call_upstream() -> dict[str, Any]:
     delay_ms = query_number("delay_ms", 0, least=0, most=60_000)
     try:
         # a client for each request: its connections belong to the loop, which ends with the view
-        async with upstream.make_async_client() as client:
-            return await upstream.call_async(client, delay_ms, request.args.get("token", ""))
-    except (httpx.HTTPError, ValueError) as error:
+        async with aioupstream.make_client() as client:
+            return await aioupstream.call(client, delay_ms, request.args.get("token", ""))
+    except UpstreamError as error:
         logger.warning("upstream: %s", error)
         raise BadGateway("the upstream service does not answer") from error

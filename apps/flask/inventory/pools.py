@@ -6,7 +6,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import database
-import httpx
 import upstream
 from flask import Flask, abort, current_app
 
@@ -63,9 +62,9 @@ def database_pool() -> "ConnectionPool[Any]":
     return pool
 
 
-def upstream_client() -> httpx.Client:
+def upstream_client() -> upstream.Client:
     """Give this process's HTTP client; 503 if no upstream is configured."""
     if not current_app.config["UPSTREAM_URL"]:
         abort(503, "no upstream service is configured")
-    client: httpx.Client = current_app.extensions["upstream_client"].get()
+    client: upstream.Client = current_app.extensions["upstream_client"].get()
     return client

@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiodatabase
+import aioupstream
 import settings
-import upstream
 from assets import AssetStore
-from httpx import AsyncClient
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -55,7 +54,7 @@ async def upstream_client(app: Litestar) -> AsyncGenerator[None]:
     if not settings.UPSTREAM_URL:
         yield
         return
-    async with upstream.make_async_client() as app.state.client:
+    async with aioupstream.make_client() as app.state.client:
         yield
 
 
@@ -90,13 +89,13 @@ async def provide_session(state: State) -> AsyncGenerator[AsyncSession]:
         yield session
 
 
-def provide_client(state: State) -> AsyncClient:
+def provide_client(state: State) -> aioupstream.AsyncClient:
     """Give the client of the service that ``/upstream`` calls.
 
     Raises:
         ServiceUnavailableException: The app has no such service.
     """
-    client: AsyncClient | None = state.get("client")
+    client: aioupstream.AsyncClient | None = state.get("client")
     if client is None:
         raise ServiceUnavailableException("UPSTREAM_URL is not set")
     return client

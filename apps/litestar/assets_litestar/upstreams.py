@@ -3,11 +3,11 @@
 import logging
 from typing import Annotated, Any
 
-import httpx
-import upstream
+import aioupstream
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
+from upstream_error import UpstreamError
 
 from assets_litestar.errors import BadGatewayException
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @get("/upstream")
 async def call_upstream(
-    client: NamedDependency[httpx.AsyncClient],
+    client: NamedDependency[aioupstream.AsyncClient],
     delay_ms: Annotated[int, QueryParameter(ge=0, le=MOST_DELAY_MS)],
     token: FromQuery[str],
 ) -> dict[str, Any]:
@@ -28,7 +28,7 @@ async def call_upstream(
         BadGatewayException: There was none, or not a good one.
     """
     try:
-        return await upstream.call_async(client, delay_ms, token)
-    except httpx.HTTPError as error:
+        return await aioupstream.call(client, delay_ms, token)
+    except UpstreamError as error:
         logger.warning("upstream: %r", error)
         raise BadGatewayException("the upstream service fails") from error

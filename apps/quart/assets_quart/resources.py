@@ -4,9 +4,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import aiodatabase
+import aioupstream
 import settings
-import upstream
-from httpx import AsyncClient
 from psycopg_pool import AsyncConnectionPool
 from quart import current_app
 from sqlalchemy import make_url
@@ -48,7 +47,7 @@ async def upstream_client() -> AsyncGenerator[None]:
     if not settings.UPSTREAM_URL:
         yield
         return
-    async with upstream.make_async_client() as current_app.extensions[_UPSTREAM]:
+    async with aioupstream.make_client() as current_app.extensions[_UPSTREAM]:
         yield
 
 
@@ -75,13 +74,13 @@ def make_db_session() -> AsyncSession:
     return session
 
 
-def current_client() -> AsyncClient:
+def current_client() -> aioupstream.AsyncClient:
     """Give the client of the service that ``/upstream`` calls.
 
     Raises:
         ServiceUnavailable: The app has no such service.
     """
-    client: AsyncClient = _open(_UPSTREAM, "UPSTREAM_URL")
+    client: aioupstream.AsyncClient = _open(_UPSTREAM, "UPSTREAM_URL")
     return client
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-import httpx
-import upstream
+import aioupstream
 from quart import Blueprint, current_app, request
+from upstream_error import UpstreamError
 from werkzeug.exceptions import BadGateway, BadRequest
 
 from assets_quart.parameters import whole_number
@@ -28,7 +28,7 @@ async def call_upstream() -> dict[str, Any]:
     if token is None:
         raise BadRequest("token: is needed")
     try:
-        return await upstream.call_async(current_client(), delay_ms, token)
-    except httpx.HTTPError as error:
+        return await aioupstream.call(current_client(), delay_ms, token)
+    except UpstreamError as error:
         current_app.logger.warning("upstream: %r", error)
         raise BadGateway("the upstream service fails") from error

@@ -193,7 +193,9 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
             _step_aside(where)
             needs = {need for workload in plan.workloads for need in workload.needs}
             shared = parts.catalog.path / "apps" / "shared"
-            with open_backings(parts.runtime, needs, shared, progress) as backings:
+            with open_backings(
+                parts.runtime, needs, shared, progress, knobs=config.server
+            ) as backings:
                 run = Run(
                     id=run_id,
                     started_at=utc_now(),

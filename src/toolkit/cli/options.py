@@ -117,7 +117,7 @@ def running(function: F) -> F:
             "--client-cpus",
             "runtime_client_cpus",
             type=int,
-            help="Cores of the load generator; 0 takes up to four of those left over.",
+            help="Cores of the load generator; 0 takes up to four of those left over, but for one.",
         ),
         click.option("--workers", "server_workers", type=int, help="Processes of each server."),
         click.option("--threads", "server_threads", type=int, help="Threads of each process."),

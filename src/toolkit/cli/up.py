@@ -28,10 +28,9 @@ def command(
 ) -> int:
     """Start one stack on loopback and leave it running to look at, until Ctrl-C."""
     from toolkit.backing import open_backings
-    from toolkit.cli.wiring import messages, session
+    from toolkit.cli.wiring import contracts, messages, session
     from toolkit.config import load_config, with_flags
     from toolkit.errors import ConfigError
-    from toolkit.model import Need
     from toolkit.progress import Progress
     from toolkit.runtime.ready import free_port
     from toolkit.store import new_run_id
@@ -45,15 +44,19 @@ def command(
         if port:
             free_port(port)
         shared = parts.catalog.path / "apps" / "shared"
-        needs = tuple(Need)
+        needs = {item.needs for item in contracts(parts.catalog)(chosen[0].app) if item.needs}
         with (
             Progress(messages()) as progress,
-            open_backings(parts.runtime, needs, shared, progress, optional=True) as backings,
+            open_backings(
+                parts.runtime, needs, shared, progress, knobs=config.server, optional=True
+            ) as backings,
         ):
             facts = parts.runtime.prepare(chosen[0], progress)
+            if chosen[0].server.caution:
+                click.echo(f"{chosen[0].server.name}: {chosen[0].server.caution}", err=True)
             backings.prepare(chosen[0])
             for need, fault in backings.missing.items():
-                click.echo(f"Without {need}: {fault}", err=True)
+                click.echo(f"Without {need}: {fault} {fault.hint}", err=True)
             environment = backings.environment(chosen[0])
             with (
                 parts.runtime.serve(chosen[0], environment) as service,

@@ -52,15 +52,22 @@ def command(
         needs = {item.needs for stack in chosen for item in exchanges_of(stack.app) if item.needs}
         shared = parts.catalog.path / "apps" / "shared"
         with open_backings(
-            parts.runtime, needs, shared, progress, optional=not everything
+            parts.runtime,
+            needs,
+            shared,
+            progress,
+            knobs=config.server,
+            optional=not everything,
         ) as backings:
             for need, backing in backings.started.items():
                 click.echo(f"{need.capitalize()}: {backing.facts.summary}.")
             for need, fault in backings.missing.items():
-                click.echo(f"No {need}, and what needs it is NOT CHECKED: {fault} ({fault.hint})")
+                click.echo(f"No {need}, and what needs it is NOT CHECKED: {fault}")
+                for line in filter(None, (fault.hint, *fault.log.splitlines())):
+                    click.echo(f"  | {line}")
             for stack in chosen:
                 every = exchanges_of(stack.app)
-                exchanges = with_what_there_is(every, lambda need: need in backings.started)
+                exchanges = with_what_there_is(every, backings.has)
                 verdict = verify(
                     stack, exchanges, parts.catalog.broken, parts.runtime, backings, progress
                 )

@@ -64,9 +64,12 @@ def find_binaries(debian: Path = _DEBIAN) -> Binaries:
     folders = [folder for folder in debian.glob("*/bin") if folder.parent.name.isdigit()]
     newest = sorted(folders, key=lambda folder: int(folder.parent.name), reverse=True)
     for path in (None, *map(str, newest)):
-        initdb, server = shutil.which("initdb", path=path), shutil.which("postgres", path=path)
-        if initdb is not None and server is not None:
-            return Binaries(initdb, server)
+        initdb = shutil.which("initdb", path=path)
+        if initdb is not None:
+            # of the same version: from the folder in which it was found
+            server = shutil.which("postgres", path=str(Path(initdb).parent))
+            if server is not None:
+                return Binaries(initdb, server)
     raise EnvironmentFault(
         "PostgreSQL is not installed: there is no initdb and postgres on PATH",
         hint="Install it (on Debian: apt-get install postgresql), or take --runtime docker.",

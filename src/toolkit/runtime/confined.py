@@ -134,12 +134,14 @@ def confined(
             cwd=command.folder,
             start_new_session=True,
         )
-    try:
-        with guardian.watching_group(process.pid, polite=command.polite, grace=command.patience):
+    polite, patience = command.polite, command.patience
+    # watched until it is gone: somebody may lose patience while it is told to end
+    with guardian.watching_group(process.pid, polite=polite, grace=patience):
+        try:
             yield process, ProcessTree(process, command.log)
-    finally:
-        kill_group(process.pid, polite=command.polite, grace=command.patience, reap=process.poll)
-        process.wait()
+        finally:
+            kill_group(process.pid, polite=polite, grace=patience, reap=process.poll)
+            process.wait()
 
 
 def run_to_end(command: Command, guardian: Guardian, *, timeout: float) -> None:

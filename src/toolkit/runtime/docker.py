@@ -221,8 +221,9 @@ class DockerRuntime:
             tmpfs=_POSTGRES_TMPFS,
             memory=_POSTGRES_MEMORY,
         )
-        with self._started(spec) as container:
+        with contextlib.ExitStack() as opened:
             with as_fault("PostgreSQL cannot be started"):
+                container = opened.enter_context(self._started(spec))
                 version = postgres.wait_until_ready(
                     port=port,
                     death=container.death,
@@ -246,8 +247,9 @@ class DockerRuntime:
         host, inside = self._listening(port, _CONTAINER_PORT)
         command = ("python", "-I", "/srv/delaying.py", host, str(inside))
         spec = self._backing(image, command, port=port, inside=inside)
-        with self._started(spec) as container:
+        with contextlib.ExitStack() as opened:
             with as_fault("the upstream cannot be started"):
+                container = opened.enter_context(self._started(spec))
                 wait_until_ready(
                     port=port,
                     path="/healthz",

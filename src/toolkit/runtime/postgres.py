@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from toolkit.errors import StackError
 from toolkit.measured import BackingFacts
-from toolkit.model import Need
+from toolkit.model import MOST_CONNECTIONS, Need
 
 ROLE = "bench"
 """May create databases, and comes in without a password."""
@@ -25,8 +25,7 @@ SETTINGS = MappingProxyType(
         "wal_level": "minimal",
         "max_wal_senders": "0",
         "max_wal_size": "256MB",
-        # as many as the workers of any server open, see apps/shared/settings.py
-        "max_connections": "400",
+        "max_connections": str(MOST_CONNECTIONS),
         "shared_buffers": "128MB",
         # compiling takes longer than any of these statements
         "jit": "off",
@@ -84,8 +83,10 @@ def wait_until_ready(
     Raises:
         StackError: It ended, or the deadline passed; with the last lines it printed.
     """
-    # not everybody's, and slow to import
+    # slow to import
     import psycopg  # noqa: PLC0415
+
+    from toolkit.database import connect  # noqa: PLC0415 - likewise
 
     deadline = time.monotonic() + timeout
     last = "no answer yet"
@@ -94,13 +95,7 @@ def wait_until_ready(
         if ended is not None:
             raise StackError(f"PostgreSQL ended before it answered: {ended}", log=log_tail())
         try:
-            # whatever the user's own variables ask of other databases (PGSSLMODE)
-            with psycopg.connect(
-                url("127.0.0.1", port),
-                connect_timeout=_TIMEOUT,
-                sslmode="disable",
-                gssencmode="disable",
-            ) as connection:
+            with connect(url("127.0.0.1", port), _TIMEOUT) as connection:
                 return connection.info.parameter_status("server_version") or "of unknown version"
         except psycopg.OperationalError as error:
             last = str(error).strip()

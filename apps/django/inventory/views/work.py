@@ -2,12 +2,12 @@
 
 from http import HTTPStatus
 
-import httpx
 import upstream
 import work
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from settings import MOST_BODY, UPSTREAM_URL
+from upstream_error import UpstreamError
 
 from inventory.errors import Refusal
 from inventory.forms import Call, Chunks, Rounds
@@ -68,6 +68,6 @@ class UpstreamView(JsonView):
         call = cleaned(Call(request.GET))
         try:
             answer = upstream.call(upstream_client(), call["delay_ms"], call["token"])
-        except (httpx.HTTPError, ValueError) as error:  # no answer, a bad one, or no JSON
+        except UpstreamError as error:
             raise Refusal(HTTPStatus.BAD_GATEWAY, "the upstream service failed") from error
         return JsonResponse(answer)

@@ -3,9 +3,9 @@
 import logging
 from typing import Annotated, Any
 
-import httpx
-import upstream
+import aioupstream
 from fastapi import APIRouter, HTTPException, Query, status
+from upstream_error import UpstreamError
 
 from assets_fastapi.dependencies import Upstream
 
@@ -19,7 +19,7 @@ async def call_upstream(
 ) -> dict[str, Any]:
     """Ask the other service."""
     try:
-        return await upstream.call_async(client, delay_ms, token)
-    except httpx.HTTPError as error:
+        return await aioupstream.call(client, delay_ms, token)
+    except UpstreamError as error:
         log.warning("upstream: %r", error)
         raise HTTPException(status.HTTP_502_BAD_GATEWAY, "The upstream service failed") from error

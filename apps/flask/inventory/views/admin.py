@@ -2,12 +2,12 @@
 
 import asyncio
 
+import aioupstream
 import database
-import httpx
 import psycopg
-import upstream
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required
+from upstream_error import UpstreamError
 from werkzeug.wrappers import Response
 
 from inventory import csvfile
@@ -72,8 +72,8 @@ async def _upstream() -> str:
     if not current_app.config["UPSTREAM_URL"]:
         return "not configured"
     try:
-        async with upstream.make_async_client() as client:
-            await upstream.call_async(client, 0, "status")
-    except httpx.HTTPError:
+        async with aioupstream.make_client() as client:
+            await aioupstream.call(client, 0, "status")
+    except UpstreamError:
         return "does not answer"
     return "ok"

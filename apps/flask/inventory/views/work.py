@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx
 import upstream
 import work
 from flask import Blueprint, Response, abort, request
+from upstream_error import UpstreamError
 
 from inventory.pools import upstream_client
 from inventory.query import bounded
@@ -52,5 +52,5 @@ def call_upstream() -> dict[str, Any]:
     delay_ms = bounded("delay_ms", default=0, most=_MOST_DELAY_MS)
     try:
         return upstream.call(upstream_client(), delay_ms, request.args.get("token", ""))
-    except (httpx.HTTPError, ValueError):  # no answer, a bad one, or no JSON
+    except UpstreamError:
         abort(502, "the upstream service failed")
