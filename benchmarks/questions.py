@@ -47,7 +47,7 @@ def rates(names: list[str]) -> str:
     workloads = dict.fromkeys(workload for _, _, workload in found)
     lines = [f"| | {' | '.join(workloads)} |", f"|---|{'---|' * len(workloads)}"]
     for name, stack in dict.fromkeys((name, stack) for name, stack, _ in found):
-        label = stack if len(names) == 1 else f"{stack}, {name.partition('/')[2]}"
+        label = stack if len(names) == 1 else f"{stack}, {name.replace('/', ' ')}"
         cells = [_cell(found.get((name, stack, workload))) for workload in workloads]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
