@@ -124,6 +124,15 @@ def test_processes_are_those_of_the_group(tmp_path: Path) -> None:
     assert 0 < usage.open_files <= 1
 
 
+def test_processes_are_not_looked_at_where_only_the_cost_is_wanted(tmp_path: Path) -> None:
+    """A database has dozens, and is read while the load runs."""
+    version_2(tmp_path, **{"cgroup.procs": f"{ME}\n"})
+    every, cost = found(tmp_path).usage(), found(tmp_path).usage(each=False)
+    assert every.processes is not None
+    assert (cost.processes, cost.threads, cost.open_files) == (None, None, None)
+    assert (cost.cpu_user, cost.memory) == (every.cpu_user, every.memory)
+
+
 @pytest.mark.parametrize("procs", ["", "0\n0\n", "4194305\n"])
 def test_processes_of_another_pid_namespace_are_not_known(tmp_path: Path, procs: str) -> None:
     """The kernel writes 0 for a process that is not visible from here (cgroups(7))."""

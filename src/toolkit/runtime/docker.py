@@ -85,6 +85,10 @@ class DockerBacking(_Contained):
         self.url_for_servers = url_for_servers
         self.facts = facts
 
+    def usage(self) -> Usage:
+        """See ``ports.Backing``; only CPU time and memory, a database has many processes."""
+        return self._container.usage(each=False)
+
 
 class DockerRuntime:
     """Builds images and runs containers on the engine that DOCKER_HOST or the context names.

@@ -110,11 +110,11 @@ class Container:
         self._sdk = sdk
         self._cgroup: Cgroup | None = None
 
-    def usage(self) -> Usage:
+    def usage(self, *, each: bool = True) -> Usage:
         """Read CPU time and memory of its cgroup, directly or else through the engine.
 
         Memory is what ``docker stats`` shows: the cgroup's charge without the page cache that can
-        be given up at once (``inactive_file``).
+        be given up at once (``inactive_file``). See ``Cgroup.usage`` for ``each``.
 
         Raises:
             StackError: It does not run any more.
@@ -122,7 +122,7 @@ class Container:
         """
         if self._cgroup is not None:
             try:
-                return self._cgroup.usage()
+                return self._cgroup.usage(each=each)
             except OSError:
                 raise StackError(
                     "the container does not run any more", log=self.log_tail()
