@@ -46,7 +46,7 @@ class Verdict:
         wrong: What should not be so.
         known: What is broken upstream and listed as such ...
         healed: ... and what is listed, was checked, and works.
-        log: Last lines of a server that did not start.
+        log: Last lines of a server that did not start, or that does what it should not.
     """
 
     wrong: tuple[Violation, ...] = ()
@@ -69,15 +69,17 @@ def verify(
     observer: Observer,
 ) -> Verdict:
     """Build and start a stack and see whether it keeps its contract."""
-    log = ""
     try:
         runtime.prepare(stack, observer)
         backings.prepare(stack)
         with runtime.serve(stack, backings.environment(stack)) as service:
             found = find_violations(service, exchanges, keep_alive=stack.server.keep_alive)
+            verdict = judge(stack, exchanges, found, broken)
+            # while it is there to be asked: what happens once in many runs says why only here
+            return replace(verdict, log=service.log_tail()) if verdict.wrong else verdict
     except StackError as error:
-        found, log = (Violation(exchange=START, problem=str(error)),), error.log
-    return replace(judge(stack, exchanges, found, broken), log=log)
+        found = (Violation(exchange=START, problem=str(error)),)
+        return replace(judge(stack, exchanges, found, broken), log=error.log)
 
 
 def find_violations(

@@ -69,6 +69,19 @@ def test_a_command_is_pinned_and_limited(guardian: Guardian, tmp_path: Path) -> 
     assert json.loads(wanted.log.read_text()) == [[cpu], 2**30]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits data on Linux only")
+def test_threads_that_touch_little_fit_into_the_limit(guardian: Guardian, tmp_path: Path) -> None:
+    """As in a container: with stacks of 8 MiB, 64 threads alone would fill 512 MiB."""
+    code = (
+        "import threading; end = threading.Event(); "
+        "threads = [threading.Thread(target=end.wait, daemon=True) for _ in range(100)]; "
+        "[thread.start() for thread in threads]; end.set(); print('all')"
+    )
+    wanted = command(tmp_path, PYTHON, "-I", "-c", code, memory=2**29)
+    run_to_end(wanted, guardian, timeout=20)
+    assert wanted.log.read_text() == "all\n"
+
+
 def test_a_command_that_is_killed_is_told_so(guardian: Guardian, tmp_path: Path) -> None:
     with pytest.raises(StackError, match="killed by signal 9"):
         run_to_end(command(tmp_path, "sh", "-c", "kill -9 $$"), guardian, timeout=20)

@@ -1,7 +1,8 @@
 """The contract against a real HTTP server on loopback that misbehaves as told."""
 
+import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,16 +10,19 @@ from typing import Any, ClassVar
 
 import pytest
 
+from toolkit.backing import Backings
 from toolkit.contract import Exchange
 from toolkit.errors import StackError
 from toolkit.measured import Usage
 from toolkit.model import App, Broken, Interface, Server, Stack
 from toolkit.verify import (
     START,
+    Verdict,
     Violation,
     find_violations,
     judge,
     require_contract,
+    verify,
 )
 
 STACK = Stack(
@@ -249,3 +253,47 @@ def test_only_a_stack_that_keeps_its_contract_or_is_excused_is_let_through(
     with pytest.raises(StackError, match=r"breaks the contract: x: status 200.*1 more") as caught:
         require_contract(service, STACK, [bad, bad], ())
     assert "last words" in caught.value.log
+
+
+class Serving:
+    """A runtime, as far as ``verify`` needs one, whose server is there already, and then gone."""
+
+    def __init__(self, service: Served) -> None:
+        self._service = service
+
+    def prepare(self, stack: Stack, observer: object) -> None: ...
+
+    @contextlib.contextmanager
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[Served]:
+        yield self._service
+        self._service.log_tail = lambda: "gone"  # type: ignore[method-assign]
+
+
+def verdict_on(
+    service: Served, exchanges: Sequence[Exchange], broken: Sequence[Broken] = ()
+) -> Verdict:
+    runtime: Any = Serving(service)
+    observer: Any = None
+    return verify(STACK, exchanges, broken, runtime, Backings(runtime, secret=""), observer)
+
+
+def test_what_a_server_printed_last_is_shown_below_what_it_does_wrong(
+    service: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from toolkit.cli.verify import _show
+
+    verdict = verdict_on(service, [exchange(), exchange(name="y", statuses=(201,))])
+    assert [item.exchange for item in verdict.wrong] == ["y"]
+    _show(STACK.id, verdict, 2, 2)
+    first, *more = capsys.readouterr().out.splitlines()
+    assert "BROKEN, y: status 200" in first
+    assert more == ["  | last words"]
+
+
+def test_the_log_of_a_server_that_does_as_it_should_or_as_is_listed_is_left_alone(
+    service: Served,
+) -> None:
+    for bad, broken in ((exchange(), ()), (exchange(statuses=(201,)), (BROKEN,))):
+        verdict = verdict_on(service, [bad], broken)
+        assert verdict.kept
+        assert not verdict.log
