@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -61,6 +61,7 @@ class Pace:
         lags: Open loop: seconds by which those were late that found one free.
         running: Users that have begun a task and not ended it.
         done: Tasks that have ended so far.
+        on_idle: Called when the last of those has ended theirs.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -75,6 +76,7 @@ class Pace:
         self._alarm: _Alarm | None = None
         self.offered = self.late = 0
         self.lags: list[float] = []
+        self.on_idle: Callable[[], None] | None = None
 
     @property
     def free(self) -> int:
@@ -102,6 +104,8 @@ class Pace:
         """Take that the task of a user has ended."""
         self.running -= 1
         self.done += 1
+        if self.running == 0 and self.on_idle is not None:
+            self.on_idle()
 
     def leave(self, turn: Turn) -> None:
         """Forget a user that goes; another one takes its place in a closed loop."""

@@ -27,15 +27,27 @@ _KEPT = 8
 
 
 class Series:
-    """Counts of one kind of request. Keys of ``fresh`` and ``service`` are microseconds."""
+    """Counts of one kind of request. Keys of ``fresh`` and ``service`` are microseconds.
 
-    __slots__ = ("errors", "fresh", "length", "new_errors", "service", "total")
+    What ``_flush`` has handed over is in ``total``, ``total_length`` and ``errors``, and what came
+    since in ``fresh``, ``length`` and ``new_errors``.
+    """
+
+    __slots__ = (
+        "errors",
+        "fresh",
+        "length",
+        "new_errors",
+        "service",
+        "total",
+        "total_length",
+    )
 
     def __init__(self) -> None:
         self.fresh: dict[int, int] = defaultdict(int)
         self.service: dict[int, int] = defaultdict(int)
         self.total: Counter[int] = Counter()
-        self.length = 0
+        self.length = self.total_length = 0
         self.new_errors: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
 
@@ -168,6 +180,7 @@ class Recorder:
                 fresh, series.fresh = series.fresh, defaultdict(int)
                 new_errors, series.new_errors = series.new_errors, Counter()
                 length, series.length = series.length, 0
+                series.total_length += length
                 series.errors += new_errors
                 if self._environment is not None and not self.listened:
                     _log(self._environment.stats, key, Counter(), new_errors, length)

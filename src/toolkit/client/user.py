@@ -13,6 +13,7 @@ Their code runs in the loop, so it must not wait for anything but the answers it
 import inspect
 import random
 from collections.abc import Callable, Generator
+from functools import cache
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -40,14 +41,33 @@ events.init.add_listener(lambda environment, **_: recorder.attach(environment))
 
 
 class _Course:
-    """What all users of a process go by: set by the toolkit, free in bare Locust."""
+    """What all users of a process go by: set by the toolkit, free in bare Locust.
+
+    Attributes:
+        pace: That of every user ...
+        paces: ... but for those of these classes.
+    """
 
     pace: Pace | None = None
+    paces: ClassVar[dict[type, Pace]] = {}
     drivers: ClassVar[list["Driver"]] = []
     clients: ClassVar[list["Client"]] = []
 
+    def pace_of(self, user: User) -> Pace | None:
+        """Give the pace that a user goes by, None in bare Locust."""
+        return self.paces.get(type(user), self.pace)
+
 
 course = _Course()
+
+
+@cache
+def chance() -> random.Random:
+    """Draw which task comes next: one for all users of a process, so that it can be repeated.
+
+    Made when it is first asked for, which is after Locust has forked its load processes.
+    """
+    return random.Random(perf_counter())  # noqa: S311 - no secret
 
 
 class SocketUser(User):
@@ -226,6 +246,7 @@ class Driver:
 
     def __init__(self, user: SocketUser, tasks: list[Any]) -> None:
         self._user = user
+        self._pace = course.pace_of(user)
         self._pick = _picker(tasks)
         self._channel = user.client.lend(self._on_answer)
         self._scenario: Scenario | None = None
@@ -256,10 +277,10 @@ class Driver:
         finally:
             self._gone = True
             course.drivers.remove(self)
-            if course.pace is not None:
+            if self._pace is not None:
                 if self._at_work:
-                    course.pace.ended()
-                course.pace.leave(self)
+                    self._pace.ended()
+                self._pace.leave(self)
             self._user.client.take_back()
 
     def go(self, due: float | None, window: Window | None) -> None:
@@ -307,7 +328,7 @@ class Driver:
             self._task_ended()
 
     def _may_repeat(self) -> bool:
-        pace = course.pace
+        pace = self._pace
         if pace is not None and (pace.closed is None or pace.running > pace.closed):
             return False
         return self._user._state != _STOPPING  # noqa: SLF001 - Locust has no other way
@@ -327,10 +348,10 @@ class Driver:
             return
         self._scenario = None
         self._at_work = False
-        if course.pace is not None:
-            course.pace.ended()
+        if self._pace is not None:
+            self._pace.ended()
         # under the toolkit the phases say when a task begins
-        if self._waits and course.pace is None:
+        if self._waits and self._pace is None:
             try:
                 seconds = self._user.wait_time()
             except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
@@ -346,10 +367,10 @@ class Driver:
             return
         if self._user.stopping:
             self._result.set(None)
-        elif course.pace is None:
+        elif self._pace is None:
             self.go(None, None)
         else:
-            course.pace.ask(self)
+            self._pace.ask(self)
 
 
 class GreenletTurn:
@@ -363,6 +384,7 @@ class GreenletTurn:
     def __init__(self) -> None:
         self.answered = 0
         self.at_work = False
+        self._pace: Pace | None = None
         self._due: float | None = None
         self._window: Window | None = None
         self._event: AsyncResult = AsyncResult()
@@ -374,12 +396,18 @@ class GreenletTurn:
     def wait(self, pace: Pace) -> None:
         """Wait until the next task may begin."""
         self._event = AsyncResult()
+        self._pace = pace
         pace.ask(self)
         try:
             self._due, self._window = self._event.get()
         except BaseException:
             pace.leave(self)
             raise
+
+    def leave(self) -> None:
+        """Give up its place among those that want to begin."""
+        if self._pace is not None:
+            self._pace.leave(self)
 
     def take(self) -> tuple[float | None, Window | None]:
         """Give when the next request was meant to begin, once; later ones follow their answers."""
@@ -404,8 +432,8 @@ def turn_of_this_greenlet() -> GreenletTurn:
 
 def _forget(greenlet: gevent.Greenlet) -> None:
     turn = turns.pop(greenlet, None)
-    if turn is not None and course.pace is not None:
-        course.pace.leave(turn)
+    if turn is not None:
+        turn.leave()
 
 
 def _count(
@@ -466,8 +494,7 @@ def _picker(tasks: list[Any]) -> Callable[[], Any]:
     if len(tasks) == 1:
         (task,) = tasks
         return lambda: task
-    chance = random.Random(perf_counter())  # noqa: S311 - which task comes next is no secret
-    count, draw = len(tasks), chance.random
+    count, draw = len(tasks), chance().random
     return lambda: tasks[int(draw() * count)]
 
 

@@ -66,6 +66,7 @@ class ForeignUsers:
             self._recorder.record(window, (request_type, name), service, None)
         else:
             self._recorder.record(window, (request_type, name), perf_counter() - due, service)
+        window[request_type, name].total_length += response_length or 0
 
     def _on_user_error(self, exception: BaseException, **_: object) -> None:
         """A task that raises has found something wrong, though its requests may look right."""
@@ -119,21 +120,22 @@ def _pace_tasks() -> None:
 
     def paced(tasks: TaskSet) -> None:
         following = tasks._task_queue[0]  # noqa: SLF001 - looked at, not taken
+        pace = course.pace_of(tasks.user)
         # a nested set of tasks asks for each of its own; a driven user asks by itself
-        if course.pace is None or following is drive or isinstance(following, type):
+        if pace is None or following is drive or isinstance(following, type):
             execute(tasks)
             return
         turn = turn_of_this_greenlet()
-        turn.wait(course.pace)
+        turn.wait(pace)
         turn.at_work = True
         try:
             execute(tasks)
         finally:
             turn.at_work = False
-            course.pace.ended()
+            pace.ended()
 
     def unhurried(tasks: TaskSet) -> None:
-        if course.pace is None or turn_of_this_greenlet().at_work:
+        if course.pace_of(tasks.user) is None or turn_of_this_greenlet().at_work:
             wait(tasks)
         elif tasks.user._state == _STOPPING:  # noqa: SLF001 - as Locust's own does
             raise StopUser

@@ -1,0 +1,152 @@
+"""Start Locust in a process of its own and talk to it, see ``protocol``. Does not import Locust."""
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import toolkit.runtime.confine
+from toolkit import parameters
+from toolkit.errors import LoadError
+from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
+from toolkit.model import Workload
+from toolkit.parameters import Parameters
+from toolkit.runtime.guardian import Guardian, kill_group
+
+_SILENCE_LIMIT = 30.0
+"""Locust ticks several times a second; after this long without a word it is taken for dead."""
+
+_LOG_BYTES = 4000
+
+
+class Child:
+    """A Locust process that runs."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", events_fd: int, log: Path) -> None:
+        self._process = process
+        self._fd = events_fd
+        self._log = log
+        self._buffer = b""
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Give the messages as they come, until the process closes its end.
+
+        Raises:
+            LoadError: It says nothing any more.
+        """
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._fd, selectors.EVENT_READ)
+            while True:
+                line, found, rest = self._buffer.partition(b"\n")
+                if found:
+                    self._buffer = rest
+                    yield decode(line)
+                    continue
+                if not selector.select(timeout=_SILENCE_LIMIT):
+                    raise self.failure(f"Locust said nothing for {_SILENCE_LIMIT:g} s")
+                chunk = os.read(self._fd, 65_536)
+                if not chunk:
+                    return
+                self._buffer += chunk
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Tell it something.
+
+        Raises:
+            LoadError: It has ended.
+        """
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe was asked for
+        try:
+            self._process.stdin.write(encode(message))
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self.failure("Locust ended early") from error
+
+    def failure(self, message: str) -> LoadError:
+        """Make an error that carries the last lines of its log."""
+        with contextlib.suppress(OSError):
+            log = self._log.read_bytes()[-_LOG_BYTES:].decode("utf-8", "replace").strip()
+            return LoadError(message, hint="`locust -f` runs the workload by itself.", log=log)
+        return LoadError(message)
+
+
+@contextlib.contextmanager
+def started(
+    module: str,
+    workload: Workload,
+    *,
+    users: int,
+    cpus: Sequence[int],
+    guardian: Guardian,
+    processes: int = 1,
+) -> Iterator[Child]:
+    """Start a module of this package that becomes Locust, and end it with this context.
+
+    Args:
+        module: Which.
+        workload: Whose locustfile it loads.
+        users: How many it starts.
+        cpus: CPUs it is pinned to; empty if it is not.
+        guardian: Told what to end should this process be killed.
+        processes: Load processes, Locust's ``--processes``.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="toolkit-load-") as name,
+        guardian.watching_folder(name),
+    ):
+        folder = Path(name)
+        log = folder / "locust.log"
+        # absolute, for it starts in another folder
+        python = str(Path(sys.executable).absolute())
+        confined = ["-I", toolkit.runtime.confine.__file__, ",".join(map(str, cpus)) or "-", "-"]
+        reading, writing = os.pipe()
+        try:
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [python, *confined, python, "-m", module],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writing,),
+                    env=_environment(workload, users, processes, writing),
+                    cwd=folder,
+                    start_new_session=True,
+                )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        try:
+            with guardian.watching_group(process.pid):
+                yield Child(process, reading, log)
+        finally:
+            # its result is in; nothing it could still say is wanted
+            kill_group(process.pid, grace=0, reap=process.poll)
+            process.communicate()
+            os.close(reading)
+
+
+def _environment(workload: Workload, users: int, processes: int, events_fd: int) -> dict[str, str]:
+    arguments = [
+        *("--locustfile", str(workload.path)),
+        "--headless",
+        *("--users", str(users)),
+        *("--spawn-rate", str(users)),
+        "--only-summary",
+    ]
+    if processes > 1:
+        arguments += ["--processes", str(processes)]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    return {
+        **ours,
+        parameters.VARIABLE: Parameters(workload.parameters, "").query(),
+        LOAD_VARIABLE: json.dumps({"arguments": arguments}),
+        EVENTS_VARIABLE: str(events_fd),
+    }
