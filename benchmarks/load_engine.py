@@ -271,7 +271,8 @@ def show_rates(samples: Samples) -> dict[str, str]:
     for mine, other in (("SocketUser", "FastHttpUser"), ("SocketUser", "wrk")):
         if mine not in samples or other not in samples:
             continue
-        ratio = paired_ratio(*([sample.rate for sample in samples[name]] for name in (mine, other)))
+        ours, theirs = ([sample.rate for sample in samples[name]] for name in (mine, other))
+        ratio = paired_ratio(ours, theirs)
         interval = (
             "no interval: too few rounds"
             if ratio.low is None

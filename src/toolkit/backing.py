@@ -20,12 +20,24 @@ class Backings:
         missing: Why others could not be had.
     """
 
-    def __init__(self, runtime: Runtime, *, secret: str) -> None:
+    def __init__(self, runtime: Runtime, *, secret: str, side: str = "") -> None:
         self._runtime = runtime
         self._secret = secret
+        self._side = side
         self.started: dict[Need, Backing] = {}
         self.missing: dict[Need, EnvironmentFault] = {}
         self.databases: Databases | None = None
+
+    def of_side(self, side: str, runtime: Runtime) -> "Backings":
+        """Give the same services for one of two versions of an app, whose tables may differ.
+
+        Args:
+            side: Its name.
+            runtime: Where it is served.
+        """
+        own = Backings(runtime, secret=self._secret, side=side)
+        own.started, own.missing, own.databases = self.started, self.missing, self.databases
+        return own
 
     def prepare(self, stack: Stack) -> None:
         """Make the database of a stack's app, where there are databases and it has tables.
@@ -41,13 +53,17 @@ class Backings:
             for command in stack.app.prepare:
                 self._runtime.run_once(stack, command, environment)
 
-        self.databases.prepare(stack.app.name, make_tables)
+        self.databases.prepare(self._key(stack), make_tables, as_all=not self._side)
 
     def environment(self, stack: Stack) -> dict[str, str]:
         """Give the variables for a new server of a stack, which finds a database as it was made."""
         if self.databases is None or not stack.app.prepare:
             return self._common()
-        return {**self._common(), "DATABASE_URL": self.databases.fresh(stack.app.name)}
+        name = {"name": self._side} if self._side else {}
+        return {
+            **self._common(),
+            "DATABASE_URL": self.databases.fresh(self._key(stack), **name),
+        }
 
     def has(self, need: Need) -> bool:
         """Tell whether there is a service for a need."""
@@ -60,6 +76,9 @@ class Backings:
             StackError: One is gone.
         """
         return {need: backing.usage() for need, backing in self.started.items()}
+
+    def _key(self, stack: Stack) -> str:
+        return f"{self._side} {stack.app.name}".strip()
 
     def _common(self) -> dict[str, str]:
         upstream = self.started.get(Need.UPSTREAM)

@@ -3,11 +3,13 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import cattrs
 
+from toolkit.checked import CheckSettings, Metric
 from toolkit.errors import ConfigError
 from toolkit.model import Arrivals, Knobs, LoadSettings
 from toolkit.spelling import did_you_mean
@@ -159,6 +161,77 @@ class BenchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckConfig:
+    """Table ``[check]``: what is compared, by what, and what fails. See ``CheckSettings``.
+
+    Attributes:
+        base: A commit, branch or tag ...
+        candidate: ... and another, or ``worktree`` for what is in the folder now.
+        base_image: An image in place of a ref ...
+        candidate_image: ... and another.
+        stack: Compare this stack of checkouts of the toolkit, not the project itself.
+        base_requirements: File whose requirements take the place of the stack's ...
+        candidate_requirements: ... and another for the candidate.
+        workloads: Globs of the toolkit's workloads.
+        locustfile: A workload of the project's own.
+        get: Paths that are requested, each a workload of its own.
+        metrics: What decides: cpu, throughput, memory, p50, p99.
+        fail_on: Verdicts that fail the build besides a regression.
+        outputs: Formats to write, with files: ``junit=report.xml``.
+        record: File that the ratios are appended to, empty for ``history``; None: they are not.
+        history: The file that is meant where none is named.
+        dockerfile: The project's recipe.
+        port: Where the server of its image listens.
+        health: Path that answers while it serves.
+        command: How a process of it is started, with ``{host}`` and ``{port}``.
+        install: What pip installs for it.
+        environment: Variables of its server.
+    """
+
+    base: str = ""
+    candidate: str = "worktree"
+    base_image: str = ""
+    candidate_image: str = ""
+    stack: str = ""
+    base_requirements: str = ""
+    candidate_requirements: str = ""
+    workloads: tuple[str, ...] = ()
+    locustfile: str = ""
+    get: tuple[str, ...] = ()
+    tolerance: float = CheckSettings().tolerance
+    max_pairs: int = CheckSettings().max_pairs
+    metrics: tuple[str, ...] = tuple(map(str, CheckSettings().metrics))
+    users: int = CheckSettings().users
+    seconds: float = CheckSettings().seconds
+    seed: int | None = None
+    confirm: bool = True
+    same_answers: bool = True
+    fail_on: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    record: str | None = None
+    history: str = "toolkit-history.jsonl"
+    dockerfile: str = "Dockerfile"
+    port: int = 8000
+    health: str = "/"
+    command: str = ""
+    install: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> CheckSettings:
+        """How the two versions are compared."""
+        return CheckSettings(
+            tolerance=self.tolerance,
+            max_pairs=self.max_pairs,
+            metrics=tuple(metric for metric in Metric if metric in self.metrics),
+            users=self.users,
+            seconds=self.seconds,
+            confirm=self.confirm,
+            same_answers=self.same_answers,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one command.
 
@@ -172,6 +245,7 @@ class Config:
     image: ImageConfig = field(default_factory=ImageConfig)
     server: Knobs = field(default_factory=Knobs)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
     sets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: SETS)
 
     def set_named(self, name: str) -> Mapping[str, Any]:
@@ -289,12 +363,17 @@ def _refuse_unknown(data: Mapping[str, Any], kind: type, file: Path, table: str 
 
 
 def _converter() -> cattrs.Converter:
-    """Make a converter that refuses 3.7 or "3" where a whole number is meant."""
+    """Make a converter that refuses 3.7 or "3" where a whole number is meant.
+
+    A part may be spelt ``"5%"``.
+    """
     converter = cattrs.Converter()
 
     def strict(kind: type) -> None:
         def hook(value: object, _: object) -> object:
             accepted = (int, float) if kind is float else (kind,)
+            if kind is float and isinstance(value, str) and value.endswith("%"):
+                return float(value.removesuffix("%")) / 100
             if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
                 raise TypeError(f"{value!r} is not of type {kind.__name__}")
             return float(value) if kind is float and isinstance(value, int) else value
@@ -306,9 +385,17 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
+def _are(values: tuple[str, ...], known: type[StrEnum]) -> bool:
+    return bool(values) and set(values) <= set(map(str, known))
+
+
+def _names(known: type[StrEnum]) -> str:
+    return f"some of {', '.join(known)}"
+
+
 def _check(config: Config, where: str) -> None:
     """Refuse values that have the right type and make no sense."""
-    bench, server, runtime = config.bench, config.server, config.runtime
+    bench, server, runtime, check = config.bench, config.server, config.runtime, config.check
     rules = [
         ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
         ("bench.users", bench.users, 0 <= bench.users <= 10_000, "1 to 10000, 0 to find it"),
@@ -334,6 +421,15 @@ def _check(config: Config, where: str) -> None:
             1 <= server.database_pool <= 1000,
             "1 to 1000",
         ),
+        ("check.tolerance", check.tolerance, 0 < check.tolerance <= 10, "1% to 1000%"),
+        ("check.max_pairs", check.max_pairs, 6 <= check.max_pairs <= 100, "6 to 100"),
+        ("check.metrics", check.metrics, _are(check.metrics, Metric), _names(Metric)),
+        ("check.fail_on", check.fail_on, set(check.fail_on) <= {"inconclusive"}, "inconclusive"),
+        ("check.users", check.users, 1 <= check.users <= 1000, "1 to 1000"),
+        ("check.seconds", check.seconds, 0.5 <= check.seconds <= 600, "0.5 to 600 seconds"),
+        ("check.port", check.port, 1 <= check.port <= 65_535, "1 to 65535"),
+        ("check.health", check.health, check.health.startswith("/"), "a path, as /healthz"),
+        ("check.get", check.get, all(x.startswith("/") for x in check.get), "paths, as /items/1"),
         ("runtime.cpus", runtime.cpus, 0.01 <= runtime.cpus <= 1024, "0.01 to 1024"),
         ("runtime.client_cpus", runtime.client_cpus, 0 <= runtime.client_cpus <= 1024, "0 to 1024"),
     ]

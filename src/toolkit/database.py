@@ -61,12 +61,13 @@ class Databases:
         """Close the connection."""
         self._admin.close()
 
-    def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+    def prepare(self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True) -> None:
         """Make the template of an app, once: its own tables, and the same rows for all.
 
         Args:
             app: Its name.
             make_tables: Given the URL (for servers) of an empty database, makes the tables.
+            as_all: Whether they must be those that all apps share.
 
         Raises:
             StackError: The tables are not those that all apps share.
@@ -78,7 +79,7 @@ class Databases:
             self._create(name)
             make_tables(_with_name(self._url_for_servers, name))
             made = self._shape(name)
-            if made != self._wanted:
+            if as_all and made != self._wanted:
                 differing = sorted(map(str, set(made) ^ set(self._wanted)))
                 raise StackError(
                     f"its migrations make another table {_TABLE!r} than apps/shared/schema.sql: "
@@ -88,17 +89,21 @@ class Databases:
                 connection.execute(self._seed.encode())
         self._templates[app] = name
 
-    def fresh(self, app: str) -> str:
+    def fresh(self, app: str, name: str = _TRIAL) -> str:
         """Put a copy of an app's template in place of the last copy; give its URL for servers.
 
         What a server before this one still holds open is cut off.
+
+        Args:
+            app: Its name.
+            name: What to call the copy; two servers at once need two.
 
         Raises:
             StackError: PostgreSQL is gone, or full.
         """
         with _as(StackError):
-            self._create(_TRIAL, template=self._templates[app])
-        return _with_name(self._url_for_servers, _TRIAL)
+            self._create(name, template=self._templates[app])
+        return _with_name(self._url_for_servers, name)
 
     def _create(self, name: str, template: str = "template1") -> None:
         target, source = sql.Identifier(name), sql.Identifier(template)

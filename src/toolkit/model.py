@@ -98,6 +98,33 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A user's own app: an image as it is, or a folder that one is built from, or that is run.
+
+    Attributes:
+        name: For messages, and for the image that is built.
+        image: The image to run; empty: it is built from the folder.
+        folder: The sources, None for an image.
+        dockerfile: The recipe, relative to the folder; empty: there is none.
+        port: Where the server of the image listens.
+        health: Path that answers while it serves; any status below 500 will do.
+        environment: Variables of the server.
+        command: Its command, with ``{host}`` and ``{port}``; empty: that of the image.
+        install: Arguments of ``pip install`` in the folder, for processes.
+    """
+
+    name: str
+    image: str = ""
+    folder: Path | None = None
+    dockerfile: str = ""
+    port: int = 8000
+    health: str = "/"
+    environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
     """Something that an app and a server cannot do together, for reasons that lie in them.
 
@@ -133,12 +160,14 @@ class Workload:
     """One kind of traffic: a locustfile.
 
     Attributes:
+        title: What it is called where that is not its name.
         parameters: Its ``PARAMETERS``, with the values chosen.
         needs: Its ``NEEDS``: backing services without which it makes no sense.
     """
 
     name: str
     summary: str
+    title: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
     path: Path
@@ -146,6 +175,8 @@ class Workload:
     @property
     def id(self) -> str:
         """``list``, or with parameters ``upstream?delay=20ms``."""
+        if self.title:
+            return self.title
         chosen = "&".join(f"{name}={value}" for name, value in self.parameters.items())
         return f"{self.name}?{chosen}" if chosen else self.name
 

@@ -1,10 +1,11 @@
 """What the bench needs from the world: somebody to serve, somebody to load, somebody to tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from toolkit.checked import Bursts, Pair, Side, VersionFacts
 from toolkit.measured import (
     BackingFacts,
     LoadResult,
@@ -17,6 +18,7 @@ from toolkit.model import (
     Need,
     Phase,
     Plan,
+    Project,
     Stack,
     Trial,
     Workload,
@@ -153,6 +155,33 @@ class Runtime(Protocol):
         ...
 
 
+class Projects(Protocol):
+    """Builds and starts apps that are not of the catalog, but a user's own."""
+
+    def prepare_project(self, project: Project, observer: "Observer") -> StackFacts:
+        """Build what a user's own app needs, or find it unchanged.
+
+        Raises:
+            ConfigError: It says too little about itself for this runtime.
+            StackError: It cannot be built.
+            EnvironmentFault: Nothing can.
+        """
+        ...
+
+    def serve_project(self, project: Project) -> AbstractContextManager[Service]:
+        """Start a fresh server of a user's own app, wait until it answers, stop it at the end.
+
+        Raises:
+            StackError: It did not start; the error carries its last log lines.
+            EnvironmentFault: The engine is gone, the port is taken, there is no space.
+        """
+        ...
+
+
+class Platform(Runtime, Projects, Protocol):
+    """Where stacks and projects are built and started."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """What the load looks like at the moment.
@@ -215,6 +244,98 @@ class LoadEngine(Protocol):
 
     def open(self, workload: Workload) -> AbstractContextManager[LoadSession]:
         """Start the generator, so that it is ready when the server is."""
+        ...
+
+
+class Version(Protocol):
+    """One of the two versions of a check, ready to be started."""
+
+    @property
+    def facts(self) -> VersionFacts:
+        """Say what it is."""
+        ...
+
+    def serve(self) -> AbstractContextManager[Service]:
+        """Start a fresh server, with fresh data, wait until it answers, stop it at the end.
+
+        Raises:
+            StackError: It did not start; the error carries its last log lines.
+            EnvironmentFault: The engine is gone, the port is taken, there is no space.
+        """
+        ...
+
+
+class DuelSession(Protocol):
+    """A load generator that has started and waits for its two targets, which take turns."""
+
+    def aim(self, urls: Mapping[Side, str]) -> None:
+        """Tell it the targets, once, and wait until its users are there.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+    def warm_up(self, seed: int, ticked: Callable[[Tick], None]) -> None:
+        """Send so many requests that both servers are warm, and see how long one takes.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+    def bursts(self, seed: int, seconds: float, ticked: Callable[[Tick], None]) -> Bursts:
+        """Load the sides in turns with closed loops; both are idle before and after.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+    def at_rate(
+        self, seed: int, seconds: float, rate: float, ticked: Callable[[Tick], None]
+    ) -> Bursts:
+        """Load the sides in turns with an open loop; latencies are from the intended start.
+
+        Args:
+            seed: Of the arrivals and of the order.
+            seconds: How long, for both sides together.
+            rate: Tasks/s that are meant to start.
+            ticked: Told several times a second.
+
+        Raises:
+            LoadError: The generator failed.
+        """
+        ...
+
+
+class DuelEngine(Protocol):
+    """Makes the load of two servers that take turns, in a process of its own."""
+
+    def open(self, workload: Workload) -> AbstractContextManager[DuelSession]:
+        """Start the generator, so that it is ready when the servers are."""
+        ...
+
+
+class CheckObserver(Protocol):
+    """Shows a person how a check goes."""
+
+    def pair_started(self, number: int, target: int, series: int) -> None:
+        """Fresh servers are started for the pair with this number, from 1, of a series.
+
+        Args:
+            number: Which.
+            target: After which it is asked whether the pairs suffice.
+            series: 1, or 2 for those that confirm a regression.
+        """
+        ...
+
+    def burst(self, tick: Tick) -> None:
+        """Show the load of the running pair."""
+        ...
+
+    def pair_finished(self, pair: Pair, said: str) -> None:
+        """Show how the pair ended, and what the pairs so far say."""
         ...
 
 

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.checked import Metric, Pair
 from toolkit.knee import find_knee
 from toolkit.measured import Measurement, Outcome, RuntimeFacts, Severity
 from toolkit.model import Plan, Stage, Trial
@@ -98,6 +99,60 @@ class Progress:
     def _say(self, message: str) -> None:
         # no markup: a message may quote anything; no wrapping: a line of a log is a line
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+class CheckProgress(Progress):
+    """Shows a check on a console, as its width and kind allow; a context manager."""
+
+    def pair_started(self, number: int, target: int, series: int) -> None:
+        """See ``ports.CheckObserver``."""
+        self._done, self._total = number - 1, target
+        self._doing = "Pair " + _pair(number, series)
+        self._now = "starting both versions"
+        if number == 1:
+            self._began = time.monotonic()
+            if series > 1:
+                self._say("That is a regression. Measuring it again with fresh servers ...")
+
+    def burst(self, tick: Tick) -> None:
+        """See ``ports.CheckObserver``."""
+        self._now = f"{format_rate(tick.throughput)} req/s, {tick.errors} errors"
+
+    def pair_finished(self, pair: Pair, said: str) -> None:
+        """See ``ports.CheckObserver``."""
+        name = f"[{self._done + 1}/{self._total}] Pair {_pair(pair.number, pair.series)}"
+        if pair.failure is not None:
+            self._say(f"{name}: FAILED: {pair.failure}")
+            return
+        faults = [
+            finding.message
+            for duel in pair.duels.values()
+            for finding in duel.findings
+            if finding.severity is Severity.INVALID
+        ]
+        if faults:
+            self._say(f"{name}: INVALID: {'; '.join(dict.fromkeys(faults))}")
+            return
+        self._done += 1
+        if self._live is None or said:
+            self._say(f"{name}: {_ratios(pair)}{f': {said} so far' if said else ''}")
+
+
+def _pair(number: int, series: int) -> str:
+    return f"{number}" if series == 1 else f"{number} of the confirmation"
+
+
+def _ratios(pair: Pair) -> str:
+    """Say how the sides of a pair compare, for somebody who watches: no verdict lies in one."""
+    found = []
+    for name, duel in pair.duels.items():
+        parts = [
+            f"{metric} {candidate / base - 1:+.1%}"
+            for metric in (Metric.CPU, Metric.THROUGHPUT, Metric.MEMORY)
+            if (base := duel.base.value(metric)) and (candidate := duel.candidate.value(metric))
+        ]
+        found.append(f"{name} {', '.join(parts)}")
+    return "; ".join(found)
 
 
 def describe(plan: Plan) -> str:

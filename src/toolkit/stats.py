@@ -111,8 +111,12 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     )
 
 
-def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
-    """Combine ratios taken within rounds into one, with its exact 95 % interval.
+def paired_ratio(
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    confidence: float = CONFIDENCE,
+) -> Ratio:
+    """Combine ratios taken within rounds into one, with its exact interval.
 
     The estimate is the Hodges-Lehmann estimate of the log ratios (the median of their pairwise
     means), the interval the one that inverts Wilcoxon's signed-rank test: Hollander, Wolfe,
@@ -122,6 +126,7 @@ def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> 
     Args:
         numerators: One positive value per round.
         denominators: The other stack's values of the same rounds, in the same order.
+        confidence: The least probability that the interval holds the true ratio.
 
     Raises:
         ValueError: No pairs, unequal numbers of values, or a value that is not positive.
@@ -129,7 +134,7 @@ def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> 
     logs = _log_ratios(numerators, denominators)
     pairs = len(logs)
     walsh = sorted((logs[i] + logs[j]) / 2 for i in range(pairs) for j in range(i, pairs))
-    outside = _excluded(tuple(range(1, pairs + 1)), CONFIDENCE)
+    outside = _excluded(tuple(range(1, pairs + 1)), confidence)
     return Ratio(
         value=math.exp(median(walsh)),
         low=None if outside is None else math.exp(walsh[outside]),

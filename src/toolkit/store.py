@@ -91,30 +91,13 @@ class Store:
         return self.folder / run_id / _FILE
 
     def save(self, run: Run) -> Path:
-        """Write a run in place of its earlier state; a reader sees the one or the other, whole.
+        """Write a run in place of its earlier state.
 
         Raises:
             EnvironmentFault: No space or no permission; the earlier state is kept.
         """
         path = self.path(run.id)
-        temporary = ""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=path.parent, prefix=".run-", delete=False
-            ) as file:
-                temporary = file.name
-                file.write(dumps(run))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException as error:
-            if temporary:
-                Path(temporary).unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise _cannot_write(path, error) from error
-            raise
+        write_whole(path, dumps(run))
         return path
 
     def load(self, name: str | None = None) -> Run:
@@ -150,6 +133,32 @@ class Store:
                 hint=did_you_mean(name, ids) or (f"Stored: {', '.join(ids[-5:])}." if ids else ""),
             )
         return self.path(matches[0])
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in place of its earlier state; a reader sees the one or the other, whole.
+
+    Raises:
+        EnvironmentFault: No space or no permission; the earlier state is kept.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.stem}-", delete=False
+        ) as file:
+            temporary = file.name
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _cannot_write(path, error) from error
+        raise
 
 
 def _cannot_write(path: Path, error: OSError) -> EnvironmentFault:

@@ -1158,7 +1158,10 @@ class FakeDatabases:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+    def prepare(
+        self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True
+    ) -> None:
+        assert as_all, "all apps of a bench have the same tables"
         make_tables(f"db://{app}")
 
     def fresh(self, app: str) -> str:
@@ -1190,7 +1193,9 @@ def test_a_stack_whose_database_cannot_be_made_is_not_measured(scene: Scene) -> 
     backings = Backings(scene.runtime, secret="s")
 
     class Failing(FakeDatabases):
-        def prepare(self, app: str, make_tables: Callable[[str], None]) -> None:
+        def prepare(
+            self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True
+        ) -> None:
             if app == "a":
                 raise StackError("its migrations make another table")
 

@@ -1,7 +1,6 @@
 """``toolkit bench``."""
 
 import contextlib
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import PART, PARTS, common, grouped, patterns, running, wanted_rate
+from toolkit.cli.options import (
+    PART,
+    PARTS,
+    base_image,
+    common,
+    grouped,
+    patterns,
+    running,
+    wanted_rate,
+)
 
 if TYPE_CHECKING:
     from toolkit.catalog import Catalog
     from toolkit.config import Config
     from toolkit.measured import Run
-    from toolkit.model import Placement, Plan, Stack
+    from toolkit.model import Plan, Stack
 
 _FAILED = 4
 
@@ -71,6 +79,7 @@ _FAILED = 4
 )
 @wanted_rate
 @running
+@base_image
 @common
 def command(
     stacks: tuple[str, ...] | None,
@@ -173,7 +182,7 @@ def _dry_run(config: "Config", plan: "Plan") -> int:
 def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     from toolkit.backing import open_backings
     from toolkit.bench import run_bench
-    from toolkit.cli.wiring import contracts, messages, output, session
+    from toolkit.cli.wiring import contracts, messages, output, session, step_aside
     from toolkit.compare import tables
     from toolkit.host import read_counters, read_host
     from toolkit.load.calibrate import calibrate
@@ -190,7 +199,7 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     try:
         with session(config, run_id) as parts, Progress(console) as progress:
             where = parts.placement
-            _step_aside(where)
+            step_aside(where)
             needs = {need for workload in plan.workloads for need in workload.needs}
             shared = parts.catalog.path / "apps" / "shared"
             with open_backings(
@@ -229,20 +238,6 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     show(run, output(), wanted=wanted)
     _say_where(store.path(run_id), run)
     return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED
-
-
-def _step_aside(where: "Placement") -> None:
-    """Keep the tool off the CPUs of the server, and from interrupting the load generator.
-
-    Both share the generator's CPUs; a process of SCHED_BATCH does not preempt another when it wakes
-    up (sched(7)). What the tool starts is scheduled as usual again.
-    """
-    if where.client_cpus:
-        os.sched_setaffinity(0, where.client_cpus)
-    if hasattr(os, "SCHED_BATCH"):
-        with contextlib.suppress(OSError):
-            policy = os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
-            os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
 def _say_where(path: Path, run: "Run") -> None:

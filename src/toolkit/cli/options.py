@@ -54,9 +54,16 @@ def _split(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tup
     return tuple(part.strip() for text in value for part in text.split(",") if part.strip()) or None
 
 
-def patterns(name: str, text: str) -> Callable[[F], F]:
-    """Make an option that takes globs, separated by commas or repeated."""
-    return click.option(name, multiple=True, metavar="GLOB[,GLOB...]", callback=_split, help=text)
+def patterns(name: str, text: str, *names: str, metavar: str = "GLOB") -> Callable[[F], F]:
+    """Make an option that takes globs or the like, separated by commas or repeated."""
+    return click.option(
+        name,
+        *names,
+        multiple=True,
+        metavar=f"{metavar}[,{metavar}...]",
+        callback=_split,
+        help=text,
+    )
 
 
 def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -75,6 +82,12 @@ wanted_rate = click.option(
     metavar="REQ/S",
     help="Count the servers that it takes for this rate.",
 )
+
+
+base_image = click.option(
+    "--base-image", "image_base", help="Base image (default: python:3.13-slim)."
+)
+"""Not for ``check``, which has a base of another kind."""
 
 
 def common(function: F) -> F:
@@ -160,7 +173,6 @@ def running(function: F) -> F:
             type=int,
             help="Most database connections of each process.",
         ),
-        click.option("--base-image", "image_base", help="Base image (default: python:3.13-slim)."),
         click.option("--index-url", "image_index_url", help="Package index to install from."),
         click.option(
             "--ca-bundle", "image_ca_bundle", help="CA certificates for the package index, a file."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import common, grouped, running
+from toolkit.cli.options import base_image, common, grouped, running
 
 if TYPE_CHECKING:
     from toolkit.ports import Service
@@ -19,6 +19,7 @@ _LOOK = 0.5
 @click.argument("stack")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes any free one.")
 @running
+@base_image
 @common
 def command(
     stack: str,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import common, grouped, running
+from toolkit.cli.options import base_image, common, grouped, running
 
 if TYPE_CHECKING:
     from toolkit.verify import Verdict
@@ -22,6 +22,7 @@ _FAILED = 4
     help="Fail where a database or the upstream cannot be had, instead of leaving them out.",
 )
 @running
+@base_image
 @common
 def command(
     stacks: tuple[str, ...],

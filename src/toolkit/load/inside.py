@@ -292,6 +292,13 @@ def _follow(environment: Environment, runner: WorkerRunner, gauge: Gauge) -> Non
     gevent.spawn(report)
 
 
+def settle_memory() -> None:
+    """Keep what was imported: collecting it again and again costs the client's core time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+
+
 def main() -> None:
     """Import everything, wait for the URL, then become Locust."""
     settings = json.loads(os.environ[LOAD_VARIABLE])
@@ -304,10 +311,7 @@ def main() -> None:
         _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)
-    # what was imported stays; collecting it again and again costs the client's core time
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
+    settle_memory()
     conductor.tell("ready")
     url = decode(sys.stdin.buffer.readline())["url"]
     sys.argv = ["locust", *settings["arguments"], "--host", url]

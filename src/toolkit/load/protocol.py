@@ -10,6 +10,10 @@ opened     the measured window begins
 tick       several times a second: phase, throughput, latency (or null), errors
 closed     the measured window ends; the load goes on until the tool says so
 result     the fields of ``measured.LoadResult``; the next phase may come
+
+In a duel (``duel`` and ``bursts``) the tool sends ``{"urls": {"base": ..., "candidate": ...}}``,
+then again and again ``{"do": NAME, ...}``, the name and the arguments of a method of
+``bursts.Ring``. The process sends ready, started, tick, and after each of them the result.
 """
 
 import json

@@ -7,7 +7,7 @@ from toolkit.catalog import Catalog
 from toolkit.config import Config
 from toolkit.errors import EnvironmentFault
 from toolkit.model import Placement
-from toolkit.ports import Runtime
+from toolkit.ports import Platform
 from toolkit.runtime.guardian import Guardian
 
 
@@ -20,7 +20,7 @@ def open_runtime(
     run: str,
     guardian: Guardian,
     port: int = 0,
-) -> Iterator[Runtime]:
+) -> Iterator[Platform]:
     """Open the runtime that the settings ask for; ``auto`` takes Docker where it can be used.
 
     Args:

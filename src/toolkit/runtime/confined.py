@@ -33,7 +33,8 @@ class Command:
     Attributes:
         argv: The command.
         environment: All of its variables.
-        folder: Where it runs, of its own.
+        folder: Of its own, for what it prints ...
+        cwd: ... and where it runs, None: there as well.
         cpus: CPUs it is pinned to; empty if it is not.
         memory: Limit of each process's data in bytes, None for none.
         user: User and group id that it runs as, None: as this process does.
@@ -45,6 +46,7 @@ class Command:
     argv: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
+    cwd: Path | None = None
     cpus: Sequence[int] = ()
     memory: int | None = None
     user: tuple[int, int] | None = None
@@ -131,7 +133,7 @@ def confined(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(command.environment),
-            cwd=command.folder,
+            cwd=command.cwd or command.folder,
             start_new_session=True,
         )
     polite, patience = command.polite, command.patience

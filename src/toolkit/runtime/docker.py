@@ -14,18 +14,24 @@ from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Need, Placement, Stack
+from toolkit.model import Knobs, Need, Placement, Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import postgres
 from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
-from toolkit.runtime.settings import environment_of, facts_of
+from toolkit.runtime.settings import (
+    environment_of,
+    facts_of,
+    facts_of_project,
+    project_environment,
+)
 from toolkit.runtime.upstream import upstream_facts
 
 _CONTAINER_PORT = 8000
 _START_TIMEOUT = 30.0
+_NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5
 _LOOPBACK = "127.0.0.1"
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container, published on loopback
@@ -202,6 +208,57 @@ class DockerRuntime:
             )
             container.look_up_cgroup()
             yield DockerService(container, f"http://{_LOOPBACK}:{port}", time.monotonic() - began)
+
+    def prepare_project(self, project: Project, observer: Observer) -> StackFacts:
+        """See ``ports.Runtime``."""
+        tag = self._images.of_project(project, observer)
+        self._tags[project.name] = tag
+        code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
+        made_of = {}
+        # an image may have no Python where the toolkit looks for it
+        with contextlib.suppress(StackError, ValueError):
+            made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
+        return facts_of_project(project, made_of, image=self._engine.image_id(tag))
+
+    @contextlib.contextmanager
+    def serve_project(self, project: Project) -> Iterator[DockerService]:
+        """See ``ports.Runtime``.
+
+        In a network of its own, for nobody knows whether an image listens where it is told.
+        """
+        direct = self._engine.shares_host_network
+        port = project.port if direct else free_port(self._port)
+        listening = {"host": _ANYWHERE, "port": str(project.port)}
+        spec = ContainerSpec(
+            image=self._tags[project.name],
+            name=self._new_name(),
+            run=self._run,
+            environment=project_environment(project, **listening),
+            command=[text.format(**listening) for text in project.command] or None,
+            user="",
+            confined=False,
+            host_network=False,
+            publish=None if direct else port,
+            container_port=project.port,
+            cpus=self._placement.cpus,
+            cpuset=",".join(map(str, self._placement.server_cpus)),
+            memory=self._placement.memory,
+        )
+        began = time.monotonic()
+        with self._started(spec) as container:
+            # not through the engine's proxy for published ports, which would cost each request
+            host = container.address if direct else _LOOPBACK
+            wait_until_ready(
+                host=host,
+                port=port,
+                path=project.health,
+                most=_NO_SERVER_ERROR,
+                death=container.death,
+                log_tail=container.log_tail,
+                timeout=_START_TIMEOUT,
+            )
+            container.look_up_cgroup()
+            yield DockerService(container, f"http://{host}:{port}", time.monotonic() - began)
 
     @contextlib.contextmanager
     def _postgres(self, observer: Observer) -> Iterator[DockerBacking]:

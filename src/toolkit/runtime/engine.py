@@ -39,7 +39,10 @@ class ContainerSpec:
     """What a container may use; all the rest is refused to it.
 
     Attributes:
-        user: That of the image's server, by number, or by a name that the image knows.
+        user: That of the image's server, by number, or by a name that the image knows; empty: the
+            image's own.
+        confined: Whether its files are read-only and it has no capabilities; an image that nobody
+            here made may need them.
         tmpfs: Folders it may write to, with the options of their mounts; they are in memory.
         publish: Port on loopback for its port, where it has a network of its own.
         cpus: Cores it may use at once, None: as many as it is pinned to.
@@ -53,6 +56,7 @@ class ContainerSpec:
     environment: Mapping[str, str]
     command: Sequence[str] | None = None
     user: str = "10001:10001"
+    confined: bool = True
     tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": in_memory("64m")})  # noqa: S108 - in the container
     host_network: bool
     publish: int | None = None
@@ -405,7 +409,7 @@ class Engine:
                         progress(line.strip())
 
     def output_of(self, image: str, command: Sequence[str], run: str) -> str:
-        """Run a command in a container without network and give its standard output.
+        """Run a command, whatever the image would, without network; give its standard output.
 
         Raises:
             StackError: It failed.
@@ -414,7 +418,8 @@ class Engine:
             try:
                 raw = self._client.containers.run(
                     image,
-                    list(command),
+                    list(command[1:]),
+                    entrypoint=[command[0]],
                     remove=True,
                     network_mode="none",
                     labels={RUN_LABEL: run},
@@ -447,6 +452,8 @@ class Engine:
                 # on loopback: never an address that other machines can reach
                 ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
                 network["ports"] = ports
+        if spec.confined:
+            limits |= {"read_only": True, "cap_drop": ["ALL"]}
         with _translated("starting a container"):
             sdk = self._client.containers.create(
                 spec.image,
@@ -454,10 +461,8 @@ class Engine:
                 name=spec.name,
                 labels={RUN_LABEL: spec.run, _OWNER_LABEL: _owner(os.getpid()) or ""},
                 environment=dict(spec.environment),
-                user=spec.user,
-                read_only=True,
+                user=spec.user or None,
                 tmpfs=dict(spec.tmpfs),
-                cap_drop=["ALL"],
                 security_opt=["no-new-privileges"],
                 # the image's health check would start a Python beside the server being measured
                 healthcheck={"test": ["NONE"]},

@@ -1,16 +1,16 @@
-"""Virtual environments of the process runtime: one per stack, pinned by its image's locks."""
+"""Virtual environments of the process runtime: for a stack, pinned by its image's locks."""
 
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toolkit.config import ImageConfig
 from toolkit.errors import EnvironmentFault
-from toolkit.model import Stack
+from toolkit.model import Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
 
@@ -32,18 +32,61 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
         EnvironmentFault: It cannot be made: no package index, no space, no permission.
     """
     locks = recipe.locks(stack)
-    version = ".".join(map(str, sys.version_info[:3]))
-    inputs = recipe.digest({str(i): lock for i, lock in enumerate(locks)}, (version, sys.prefix))
-    folder = cache_folder() / f"{stack.app.name}-{stack.server.name}-{inputs}"
+    inputs = recipe.digest({str(i): lock for i, lock in enumerate(locks)}, _python())
+    requirements = [part for lock in locks for part in ("-r", str(lock))]
+    if recipe.have_hashes(locks):
+        requirements.insert(0, "--require-hashes")
+    arguments = ["--only-binary", ":all:", *requirements]
+
+    def install(folder: Path) -> None:
+        _install(folder, arguments, image)
+
+    name = f"{stack.app.name}-{stack.server.name}-{inputs}"
+    return _ensure(name, stack.id, install, image, observer)
+
+
+def ensure_project_environment(project: Project, image: ImageConfig, observer: Observer) -> Path:
+    """Make the environment of a user's own app, or find it unchanged; give its folder.
+
+    Raises:
+        EnvironmentFault: It cannot be made.
+    """
+    assert project.folder is not None  # noqa: S101 - a process has its sources
+    sources = project.folder
+    # what is installed from the folder itself, such as ".", depends on all of it
+    named = [sources / text for text in project.install if (sources / text).is_file()]
+    whole = any((sources / text).is_dir() for text in project.install)
+    files = recipe.files_under(sources) if whole else named
+    contents = {file.relative_to(sources).as_posix(): file for file in files}
+    inputs = recipe.digest(contents, (*_python(), *project.install))
+
+    def install(folder: Path) -> None:
+        _install(folder, list(project.install), image, cwd=sources)
+
+    return _ensure(f"project-{inputs}", project.name, install, image, observer)
+
+
+def _python() -> tuple[str, str]:
+    return ".".join(map(str, sys.version_info[:3])), sys.prefix
+
+
+def _ensure(
+    name: str,
+    what: str,
+    install: Callable[[Path], None],
+    image: ImageConfig,
+    observer: Observer,
+) -> Path:
+    folder = cache_folder() / name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # two toolkits at once must not install into one folder
         with (folder.parent / f".{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if image.rebuild or not (folder / _STAMP).is_file():
-                observer.noted(f"Installing {stack.id} into an environment of its own ...")
+                observer.noted(f"Installing {what} into an environment of its own ...")
                 shutil.rmtree(folder, ignore_errors=True)
-                _install(folder, locks, image)
+                install(folder)
                 (folder / _STAMP).touch()
     except OSError as error:
         raise EnvironmentFault(
@@ -53,26 +96,27 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
     return folder
 
 
-def _install(folder: Path, locks: Sequence[Path], image: ImageConfig) -> None:
-    requirements = [part for lock in locks for part in ("-r", str(lock))]
+def _install(
+    folder: Path, arguments: Sequence[str], image: ImageConfig, *, cwd: Path | None = None
+) -> None:
     index = ["--index-url", image.index_url] if image.index_url else []
     python = folder / "bin" / "python"
     # beside this Python first: a development environment has it, and it is much faster than pip
     beside = str(Path(sys.executable).parent)
     uv = shutil.which("uv", path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
-    options = ["--require-hashes", "--only-binary", ":all:", *index, *requirements]
+    # compiled as the image's are, or the first start of every server would do it
     if uv is not None:
-        # compiled as the image's are, or the first start of every server would do it
-        _run(
-            [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)], image
-        )
-        _run([uv, "pip", "install", "--python", str(python), "--compile-bytecode", *options], image)
+        make = [uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)]
+        install = [uv, "pip", "install", "--python", str(python), "--compile-bytecode"]
     else:
-        _run([sys.executable, "-m", "venv", str(folder)], image)
-        _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", *options], image)
+        make = [sys.executable, "-m", "venv", str(folder)]
+        install = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    _run(make, image, cwd)
+    if arguments:
+        _run([*install, *index, *arguments], image, cwd)
 
 
-def _run(command: list[str], image: ImageConfig) -> None:
+def _run(command: list[str], image: ImageConfig, cwd: Path | None) -> None:
     environment = dict(os.environ)
     if image.ca_bundle:
         bundle = str(recipe.find_ca_bundle(image.ca_bundle))
@@ -85,6 +129,7 @@ def _run(command: list[str], image: ImageConfig) -> None:
             text=True,
             timeout=_TIMEOUT,
             env=environment,
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
-from toolkit.errors import EnvironmentFault, StackError
-from toolkit.model import Stack
+from toolkit.errors import ConfigError, EnvironmentFault, StackError
+from toolkit.model import Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
 from toolkit.runtime.engine import Engine
@@ -24,6 +24,7 @@ DEBIAN_POSTGRES = "toolkit-postgres:trixie-17"
 """What docker/postgres.Dockerfile builds where no registry is reached."""
 
 _INPUTS_LABEL = "toolkit.inputs"
+_LOG_LINES = 20
 
 
 class Images:
@@ -64,7 +65,37 @@ class Images:
             "SERVER": stack.server.name,
             "PIP_INDEX_URL": self._image.index_url,
         }
+        if not recipe.have_hashes(recipe.locks(stack)):
+            arguments["HASHES"] = ""
         return self._build(recipe.DOCKERFILE, files, base, tag, inputs, arguments)
+
+    def of_project(self, project: Project, observer: Observer) -> str:
+        """Find, fetch or build the image of a user's own app; give its tag.
+
+        It is built by the ``docker`` command where there is one, since that may have BuildKit,
+        which many recipes need and the engine alone does not offer.
+
+        Raises:
+            ConfigError: There is neither an image nor a recipe.
+            StackError: It cannot be had.
+        """
+        if project.image:
+            if not self._engine.has_image(project.image):
+                observer.noted(f"Pulling {project.image} ...")
+                reason = self._engine.pull(project.image)
+                if reason is not None:
+                    raise StackError(f"the image {project.image} cannot be pulled: {reason}")
+            return project.image
+        if project.folder is None or not (project.folder / project.dockerfile).is_file():
+            raise ConfigError(
+                f"{project.name} has no {project.dockerfile or 'Dockerfile'}",
+                hint="Name its recipe with --dockerfile, a stack of a checkout of this toolkit "
+                "with --stack, or a command for --runtime process.",
+            )
+        observer.noted(f"Building the image of {project.name} ...")
+        tag = f"toolkit/project:{recipe.digest({}, (project.name,))}"
+        build_image(project.folder, project.dockerfile, tag, _proxies(os.environ), self._image)
+        return tag
 
     def of_upstream(self, observer: Observer) -> str:
         """Build the image of the upstream that delays, or find it unchanged; give its tag.
@@ -179,6 +210,42 @@ class Images:
                 log=done.stderr.strip(),
             )
         return DEBIAN_BASE
+
+
+def build_image(
+    folder: Path, dockerfile: str, tag: str, arguments: Mapping[str, str], image: ImageConfig
+) -> None:
+    """Build an image with the ``docker`` command.
+
+    Raises:
+        EnvironmentFault: There is no such command.
+        StackError: A step failed; the error carries its last output.
+    """
+    docker = shutil.which("docker")
+    if docker is None:
+        raise EnvironmentFault(
+            "the docker command is missing, which builds the image of a project",
+            hint="Install Docker's command line, or build the images yourself and give them with "
+            "--base-image and --candidate-image.",
+        )
+    command = [docker, "build", "--file", str(folder / dockerfile), "--tag", tag]
+    for name, value in arguments.items():
+        command += ["--build-arg", f"{name}={value}"]
+    if image.rebuild:
+        command.append("--no-cache")
+    done = subprocess.run(
+        [*command, str(folder)],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode != 0:
+        raise StackError(
+            f"its image cannot be built: docker build ended with {done.returncode}",
+            log="\n".join(done.stdout.strip().splitlines()[-_LOG_LINES:]),
+        )
 
 
 def _can_bootstrap() -> bool:

@@ -9,14 +9,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import toolkit.delaying
 import toolkit.runtime.probe
 import toolkit.serve
 from toolkit.config import ImageConfig
-from toolkit.errors import StackError
+from toolkit.errors import ConfigError, StackError
 from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Need, Placement, Stack
+from toolkit.model import Knobs, Need, Placement, Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import postgres
 from toolkit.runtime.cluster import cluster
@@ -30,16 +31,24 @@ from toolkit.runtime.confined import (
     confined,
     run_to_end,
 )
-from toolkit.runtime.environments import ensure_environment
+from toolkit.runtime.environments import ensure_environment, ensure_project_environment
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.proctree import descendants, read_cost
 from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
-from toolkit.runtime.settings import environment_of, facts_of
+from toolkit.runtime.settings import (
+    environment_of,
+    facts_of,
+    facts_of_project,
+    project_environment,
+)
 from toolkit.runtime.upstream import upstream_facts
 
 _START_TIMEOUT = 30.0
+_NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5.0
+_NO_PATIENCE = 0.0
+"""Of a server that was measured nothing more is wanted; ``ProcessService.stop`` is patient."""
 
 
 class ProcessService(ProcessTree):
@@ -133,6 +142,11 @@ class ProcessRuntime:
         """See ``ports.Runtime``."""
         folder = ensure_environment(stack, self._image, observer)
         self._environments[stack.id] = folder
+        settings = environment_of(self._knobs, host="127.0.0.1", port=self._port or 8000)
+        return facts_of(stack, settings, self._made_of(folder, stack.id))
+
+    def _made_of(self, folder: Path, name: str) -> dict[str, Any]:
+        """Ask an environment what is installed in it."""
         done = subprocess.run(
             [str(folder / "bin" / "python"), toolkit.runtime.probe.__file__],
             check=False,
@@ -140,10 +154,9 @@ class ProcessRuntime:
             text=True,
         )
         if done.returncode != 0:
-            raise StackError(f"the environment of {stack.id} is broken", log=done.stderr.strip())
-        made_of = json.loads(done.stdout)
-        settings = environment_of(self._knobs, host="127.0.0.1", port=self._port or 8000)
-        return facts_of(stack, settings, made_of)
+            raise StackError(f"the environment of {name} is broken", log=done.stderr.strip())
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     @contextlib.contextmanager
     def backing(self, need: Need, observer: Observer) -> Iterator[ProcessBacking]:
@@ -208,6 +221,50 @@ class ProcessRuntime:
                     process, command.log, f"http://127.0.0.1:{port}", time.monotonic() - began
                 )
 
+    def prepare_project(self, project: Project, observer: Observer) -> StackFacts:
+        """See ``ports.Runtime``."""
+        if project.folder is None or not project.command:
+            raise ConfigError(
+                f"how {project.name} is started without a container is not known",
+                hint="Give its command, as --command 'gunicorn --bind {host}:{port} wsgi:app', and "
+                "what pip installs, as --install '-r requirements.txt'; or take --runtime docker.",
+            )
+        folder = ensure_project_environment(project, self._image, observer)
+        self._environments[project.name] = folder
+        return facts_of_project(project, self._made_of(folder, project.name))
+
+    @contextlib.contextmanager
+    def serve_project(self, project: Project) -> Iterator[ProcessService]:
+        """See ``ports.Runtime``."""
+        port = free_port(self._port)
+        listening = {"host": "127.0.0.1", "port": str(port)}
+        with self._scratch("toolkit-server-") as scratch:
+            began = time.monotonic()
+            command = Command(
+                argv=[text.format(**listening) for text in project.command],
+                environment={
+                    **self._python_environment(project.name, scratch),
+                    **project_environment(project, **listening),
+                },
+                folder=scratch,
+                cwd=project.folder,
+                cpus=self._placement.server_cpus,
+                memory=self._placement.memory,
+                patience=_NO_PATIENCE,
+            )
+            with confined(command, self._guardian) as (process, tree):
+                wait_until_ready(
+                    port=port,
+                    path=project.health,
+                    most=_NO_SERVER_ERROR,
+                    death=tree.death,
+                    log_tail=tree.log_tail,
+                    timeout=_START_TIMEOUT,
+                )
+                yield ProcessService(
+                    process, command.log, f"http://127.0.0.1:{port}", time.monotonic() - began
+                )
+
     @contextlib.contextmanager
     def _scratch(self, prefix: str) -> Iterator[Path]:
         with (
@@ -230,16 +287,23 @@ class ProcessRuntime:
             folder=scratch,
             cpus=self._placement.server_cpus,
             memory=self._placement.memory,
+            patience=_NO_PATIENCE,
         )
 
     def _environment(self, stack: Stack, port: int, scratch: Path) -> dict[str, str]:
-        binaries = self._environments[stack.id] / "bin"
         return {
-            **basic_environment(),
+            **self._python_environment(stack.id, scratch),
             **environment_of(self._knobs, host="127.0.0.1", port=port),
-            "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "APP_DIR": str(stack.app.path),
             "SERVER_DIR": str(stack.server.path),
+        }
+
+    def _python_environment(self, name: str, scratch: Path) -> dict[str, str]:
+        binaries = self._environments[name] / "bin"
+        return {
+            **basic_environment(),
+            "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "VIRTUAL_ENV": str(binaries.parent),
             "TMPDIR": str(scratch),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

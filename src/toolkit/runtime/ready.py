@@ -18,8 +18,19 @@ def wait_until_ready(
     death: Callable[[], str | None],
     log_tail: Callable[[], str],
     timeout: float,
+    host: str = "127.0.0.1",
+    most: int = http.client.OK,
 ) -> None:
-    """Poll the health path on loopback until it answers 200.
+    """Poll the health path until it answers 200.
+
+    Args:
+        port: Where.
+        path: What is asked for.
+        death: Says how the server ended, None while it runs.
+        log_tail: Gives the last lines it printed.
+        timeout: Seconds until it is given up.
+        host: On loopback, or the address of a container of ours.
+        most: The highest status that will do as well.
 
     Raises:
         StackError: The server ended, or the deadline passed; with the last lines it printed.
@@ -31,11 +42,11 @@ def wait_until_ready(
         if ended is not None:
             raise StackError(f"the server ended before it answered: {ended}", log=log_tail())
         try:
-            status = _ask(port, path)
+            status = _ask(host, port, path)
         except (OSError, http.client.HTTPException) as error:
             last = f"{type(error).__name__}: {error}"
         else:
-            if status == http.client.OK:
+            if http.client.OK <= status <= most:
                 return
             last = f"status {status}"
         time.sleep(_INTERVAL)
@@ -59,8 +70,8 @@ def as_fault(message: str) -> Iterator[None]:
         raise EnvironmentFault(f"{message}: {error}", hint=error.hint, log=error.log) from error
 
 
-def _ask(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+def _ask(host: str, port: int, path: str) -> int:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         return connection.getresponse().status

@@ -33,6 +33,11 @@ def locks(stack: Stack) -> tuple[Path, Path]:
     return files
 
 
+def have_hashes(files: Iterable[Path]) -> bool:
+    """Tell whether requirements are pinned by hashes, which pip wants of all or of none."""
+    return any("--hash=" in file.read_text(encoding="utf-8") for file in files)
+
+
 def files_of(stack: Stack, catalog: Catalog) -> dict[str, Path]:
     """Give the build context of a stack: path in the context to file, as the recipe expects it."""
     top = catalog.path
@@ -105,10 +110,17 @@ def archive(files: Mapping[str, Path]) -> io.BytesIO:
     return buffer
 
 
-def _tree(folder: Path) -> Iterator[Path]:
-    """Give the files of a folder that are for running it."""
-    for file in folder.rglob("*"):
+def files_under(folder: Path) -> Iterator[Path]:
+    """Give the files of a project: without hidden ones, and what running it has left."""
+    for file in sorted(folder.rglob("*")):
         parts = file.relative_to(folder).parts
         needless = {"__pycache__", *(part for part in parts if part.startswith("."))}
-        if file.is_file() and needless.isdisjoint(parts) and parts[0] != "tests":
+        if file.is_file() and needless.isdisjoint(parts):
+            yield file
+
+
+def _tree(folder: Path) -> Iterator[Path]:
+    """Give the files of an app or a server that are for running it."""
+    for file in files_under(folder):
+        if file.relative_to(folder).parts[0] != "tests":
             yield file

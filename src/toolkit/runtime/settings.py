@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from toolkit.measured import StackFacts
-from toolkit.model import Knobs, Stack
+from toolkit.model import Knobs, Project, Stack
 from toolkit.serve import knob_values, render_argv
 
 
@@ -57,4 +57,25 @@ def facts_of(
         knobs=tuple(sorted(stack.server.knobs)),
         environment=dict(stack.app.environment),
         caution=stack.server.caution,
+    )
+
+
+def project_environment(project: Project, *, host: str, port: str) -> dict[str, str]:
+    """Give the variables that the server of a user's own app is told besides those of its image."""
+    return {"HOST": host, "PORT": port, **project.environment}
+
+
+def facts_of_project(
+    project: Project, made_of: Mapping[str, Any], *, image: str | None = None
+) -> StackFacts:
+    """Say what a user's own app consists of, as far as ``probe`` found out."""
+    return StackFacts(
+        id=project.name,
+        summary="",
+        keep_alive=True,
+        argv=project.command,
+        settings={},
+        python=made_of.get("python", ""),
+        packages=made_of.get("packages", {}),
+        image=image,
     )
