@@ -79,7 +79,7 @@ class CheckSettings:
     max_pairs: int = 20
     metrics: tuple[Metric, ...] = GATED
     users: int = 8
-    seconds: float = 6.0
+    seconds: float = 3.0
     burst: float = 0.025
     burst_requests: int = 20
     burst_latencies: float = 5.0

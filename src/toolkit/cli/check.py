@@ -74,7 +74,7 @@ _HERE = ""
     help="Also write json, markdown or junit; without a file to standard output. Repeatable.",
 )
 @click.option("--users", "check_users", type=int, help="Users of each version (8).")
-@click.option("--seconds", "check_seconds", type=float, help="Seconds of load per pair (6).")
+@click.option("--seconds", "check_seconds", type=float, help="Seconds of load per pair (3).")
 @click.option("--seed", "check_seed", type=int, help="Repeat the order and the requests.")
 @click.option(
     "--confirm/--no-confirm",

@@ -24,7 +24,7 @@ class Cgroup:
 
     Attributes:
         version: 1 or 2.
-        account: With ``cpu.stat`` (version 2) or ``cpuacct.usage_user`` and ``_sys`` (version 1).
+        account: With ``cpu.stat`` (version 2) or ``cpuacct.usage`` (version 1).
         quota: With ``cpu.stat``; None where that is not shown.
         memory: With ``memory.current`` or ``memory.usage_in_bytes``.
     """
@@ -74,11 +74,11 @@ class Cgroup:
         if self.version == 2:
             stat = _members((self.account / "cpu.stat").read_text())
             return int(stat["user_usec"]) / 1e6, int(stat["system_usec"]) / 1e6
-        user, system = (
-            int((self.account / f"cpuacct.usage_{kind}").read_text()) / 1e9
-            for kind in ("user", "sys")
+        total, user, system = (
+            int((self.account / f"cpuacct.{name}").read_text()) / 1e9
+            for name in ("usage", "usage_user", "usage_sys")
         )
-        return user, system
+        return divided(total, user, system)
 
     def _throttled(self) -> float | None:
         if self.quota is None:
@@ -102,6 +102,18 @@ class Cgroup:
             return None
         swapped = detail.get("total_swap", detail.get("swap"))
         return None if swapped is None else int(swapped)
+
+
+def divided(total: float, user: float, system: float) -> tuple[float, float]:
+    """Divide exact CPU seconds as the sampled ones are, which are off by tens of per cent.
+
+    Version 1 counts what runs when the clock ticks, so short bursts count for all or for nothing;
+    only the sum is measured. Version 2 does this itself (``cputime_adjust`` in kernel/sched).
+    """
+    sampled = user + system
+    if not sampled:
+        return total, 0.0
+    return total * user / sampled, total * system / sampled
 
 
 def find(pid: int, container: str, *, proc: Path = _PROC, mount: Path = _MOUNT) -> Cgroup | None:
@@ -141,7 +153,7 @@ def find(pid: int, container: str, *, proc: Path = _PROC, mount: Path = _MOUNT) 
 
 
 _FILES = {
-    1: {"cpuacct": "cpuacct.usage_user", "cpu": "cpu.stat", "memory": "memory.usage_in_bytes"},
+    1: {"cpuacct": "cpuacct.usage", "cpu": "cpu.stat", "memory": "memory.usage_in_bytes"},
     2: {"cpuacct": "cpu.stat", "cpu": "cpu.stat", "memory": "memory.current"},
 }
 """By version, controller and the file that shows that a folder is its."""

@@ -20,7 +20,7 @@ from docker.types import LogConfig
 import docker
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.measured import Usage
-from toolkit.runtime.cgroup import Cgroup, find
+from toolkit.runtime.cgroup import Cgroup, divided, find
 
 RUN_LABEL = "toolkit.run"
 """On every container the toolkit creates; only what carries it is ever removed."""
@@ -140,10 +140,15 @@ class Container:
         detail = memory.get("stats", {})
         cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
         cpu = stats["cpu_stats"]["cpu_usage"]
+        user, system = divided(
+            cpu["total_usage"] / 1e9,
+            cpu["usage_in_usermode"] / 1e9,
+            cpu["usage_in_kernelmode"] / 1e9,
+        )
         return Usage(
             at=at,
-            cpu_user=cpu["usage_in_usermode"] / 1e9,
-            cpu_system=cpu["usage_in_kernelmode"] / 1e9,
+            cpu_user=user,
+            cpu_system=system,
             throttled=stats["cpu_stats"].get("throttling_data", {}).get("throttled_time", 0) / 1e9,
             memory=max(memory["usage"] - cache, 0),
         )

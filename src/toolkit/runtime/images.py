@@ -228,7 +228,7 @@ def build_image(
             hint="Install Docker's command line, or build the images yourself and give them with "
             "--base-image and --candidate-image.",
         )
-    command = [docker, "build", "--file", str(folder / dockerfile), "--tag", tag]
+    command = [docker, "build", "--force-rm", "--file", str(folder / dockerfile), "--tag", tag]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
     if image.rebuild:
