@@ -3,6 +3,7 @@
 import contextlib
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -211,7 +212,15 @@ def _duel(
 
 
 def _read(services: Mapping[Side, Service]) -> dict[Side, Usage]:
-    return {side: service.usage() for side, service in services.items()}
+    found = {}
+    for side, service in services.items():
+        try:
+            found[side] = service.usage()
+        except StackError as error:
+            raise _VersionError(
+                f"the {side} died under load: {error}", hint=error.hint, log=error.log, side=side
+            ) from error
+    return found
 
 
 def _idle_cpu(services: Mapping[Side, Service]) -> dict[Side, float]:
@@ -234,6 +243,7 @@ def _sample(
     idle: Mapping[Side, float],
 ) -> Sample:
     load = bursts.of(side)
+    wrong = {} if rated is None else rated.of(side).errors
     return Sample(
         cpu=cpu[side],
         busy=load.busy,
@@ -241,7 +251,7 @@ def _sample(
         memory=after[side].memory,
         idle_cpu=idle[side],
         endpoints=load.endpoints,
-        errors=load.errors,
+        errors=dict(Counter(load.errors) + Counter(wrong)),
         at_rate=None if rated is None else rated.of(side).latency.encode(),
     )
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_type_hints
+from types import GenericAlias
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 import cattrs
 
@@ -344,7 +345,8 @@ def _structured(data: Mapping[str, Any], kind: type[_T], file: Path) -> _T:
         return _converter().structure(data, kind)
     except cattrs.ClassValidationError as error:
         first = cattrs.transform_error(error, path=f"{file}: ")[0]
-        raise ConfigError(first.replace(" @ ", " at ").replace(f"{file}: .", f"{file}: ")) from None
+        said = first.replace(" @ ", " at ").replace("expected tuple", "expected a list")
+        raise ConfigError(said.replace(f"{file}: .", f"{file}: ")) from None
 
 
 def _refuse_unknown(data: Mapping[str, Any], kind: type, file: Path, table: str = "") -> None:
@@ -382,7 +384,19 @@ def _converter() -> cattrs.Converter:
 
     for kind in (bool, int, float, str):
         strict(kind)
+
+    def listed(value: object, kind: Any) -> object:  # noqa: ANN401 - a tuple of something
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"{value!r} is not a list")
+        item = get_args(kind)[0]
+        return tuple(converter.structure(part, item) for part in value)
+
+    converter.register_structure_hook_func(_is_tuple, listed)
     return converter
+
+
+def _is_tuple(kind: object) -> bool:
+    return isinstance(kind, GenericAlias) and kind.__origin__ is tuple
 
 
 def _are(values: tuple[str, ...], known: type[StrEnum]) -> bool:

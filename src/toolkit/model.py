@@ -111,9 +111,11 @@ class Project:
         environment: Variables of the server.
         command: Its command, with ``{host}`` and ``{port}``; empty: that of the image.
         install: Arguments of ``pip install`` in the folder, for processes.
+        identity: What exactly is in the folder: a commit, with a digest of its changes.
     """
 
     name: str
+    identity: str = ""
     image: str = ""
     folder: Path | None = None
     dockerfile: str = ""

@@ -1158,9 +1158,7 @@ class FakeDatabases:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def prepare(
-        self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True
-    ) -> None:
+    def prepare(self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True) -> None:
         assert as_all, "all apps of a bench have the same tables"
         make_tables(f"db://{app}")
 

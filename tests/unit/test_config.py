@@ -201,3 +201,15 @@ def test_an_unknown_set_is_answered_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="no set 'zzz'") as caught:
         Config().set_named("zzz")
     assert "frameworks" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ['workloads = "list"', 'get = "/"', 'metrics = "cpu"'])
+def test_a_text_in_place_of_a_list_is_refused_as_such(tmp_path: Path, text: str) -> None:
+    (tmp_path / "toolkit.toml").write_text(f"[check]\n{text}\n")
+    with pytest.raises(ConfigError, match=r"expected a list at .*check"):
+        load_config(tmp_path)
+
+
+def test_a_part_may_be_spelt_in_per_cent(tmp_path: Path) -> None:
+    (tmp_path / "toolkit.toml").write_text('[check]\ntolerance = "5%"\n')
+    assert load_config(tmp_path).check.tolerance == pytest.approx(0.05)

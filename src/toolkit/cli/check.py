@@ -146,7 +146,7 @@ def command(
     config = with_flags(load_config(Path.cwd(), config_file), grouped(given))
     if results is not None:
         config = replace(config, results=str(results))
-    outputs = dict(_outputs(config.check.outputs))
+    outputs = tuple(_outputs(config.check.outputs))
     if stored is not None:
         from toolkit.check_store import load_check
 
@@ -200,7 +200,10 @@ def _again(arguments: Sequence[str]) -> str:
 
 
 def _report(
-    check: "Check", config: "Config", outputs: dict[str, Path | None], stored: Path | None
+    check: "Check",
+    config: "Config",
+    outputs: Sequence[tuple[str, Path | None]],
+    stored: Path | None,
 ) -> int:
     from toolkit.check_store import check_path
     from toolkit.cli.wiring import messages, output
@@ -210,9 +213,9 @@ def _report(
 
     found = assess(check)
     code = _exit_code(found.verdict, config.check)
-    taken = None in outputs.values()
+    taken = any(file is None for _, file in outputs)
     show(check, found, messages() if taken else output(), ci=_ci())
-    for kind, file in outputs.items():
+    for kind, file in outputs:
         text = _render(kind, check, found, code).rstrip("\n") + "\n"
         if file is None:
             click.echo(text, nl=False)

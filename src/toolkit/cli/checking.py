@@ -145,7 +145,7 @@ class _Ring:
         if not stack:
             return {
                 side: ProjectVersion(
-                    self._project(side, source, origins[side][1].path),
+                    self._project(side, source, origins[side][0], origins[side][1].path),
                     origins[side][0],
                     self.runtimes[side],
                     self._progress,
@@ -200,18 +200,19 @@ class _Ring:
             )
         )
 
-    def _project(self, side: Side, source: _Source, folder: Path) -> Project:
+    def _project(self, side: Side, source: _Source, origin: Origin, folder: Path) -> Project:
         check = self._config.check
         return Project(
             name=f"{Path.cwd().name} ({side})",
+            identity=origin.identity,
             image=source.image,
             folder=None if source.image else folder,
             dockerfile=check.dockerfile,
             port=check.port,
             health=check.health,
             environment=dict(check.environment),
-            command=tuple(shlex.split(check.command)),
-            install=tuple(shlex.split(check.install)),
+            command=_words("--command", check.command),
+            install=_words("--install", check.install),
         )
 
     def _backings(self, workloads: Sequence[Workload]) -> Backings:
@@ -242,8 +243,8 @@ def _sources(check: CheckConfig, *, against_itself: bool) -> dict[Side, _Source]
         base, candidate = _Source(ref=check.base), _Source(ref=check.candidate)
         missing = "--base"
     if against_itself:
-        return {Side.BASE: base, Side.CANDIDATE: base}
-    if _Source() in (base, candidate):
+        candidate = base
+    if _Source() in (base, candidate) and not against_itself:
         raise ConfigError(
             f"what is compared is not said: give {missing}",
             hint="`toolkit check --base origin/main` compares this folder with that branch, "
@@ -283,6 +284,13 @@ def _workloads(check: CheckConfig, *, with_stack: bool) -> tuple[Workload, ...]:
             hint="Give --get / (repeatable), or a --locustfile with the traffic of your app.",
         )
     return tuple(found)
+
+
+def _words(flag: str, text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"{flag} {text!r}: {str(error).lower()}") from error
 
 
 def _one_stack(found: Catalog, name: str) -> Stack:

@@ -275,12 +275,19 @@ class Wording:
             runtime,
             f"both servers on CPU {server}, load generator on CPU {client}",
             *(item.summary for item in check.backings),
-            f"{counted(check.knobs.workers, 'worker')}, {counted(check.knobs.threads, 'thread')}",
+            *self._knobs(),
             f"{counted(settings.users, 'user')} a side, {settings.seconds:g} s of bursts a pair",
             f"seed {check.seed}",
             f"toolkit {host.toolkit}",
         )
         return self.quote("; ".join(parts))
+
+    def _knobs(self) -> tuple[str, ...]:
+        """Name the knobs that matter most; a project of one's own has none of them."""
+        knobs = self.check.knobs
+        if self.check.stack is None:
+            return ()
+        return (f"{counted(knobs.workers, 'worker')}, {counted(knobs.threads, 'thread')}",)
 
 
 def package_changes(base: VersionFacts, candidate: VersionFacts) -> list[str]:

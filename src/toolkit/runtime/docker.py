@@ -25,6 +25,7 @@ from toolkit.runtime.settings import (
     environment_of,
     facts_of,
     facts_of_project,
+    project_command,
     project_environment,
 )
 from toolkit.runtime.upstream import upstream_facts
@@ -212,13 +213,15 @@ class DockerRuntime:
     def prepare_project(self, project: Project, observer: Observer) -> StackFacts:
         """See ``ports.Runtime``."""
         tag = self._images.of_project(project, observer)
-        self._tags[project.name] = tag
+        image = self._engine.image_id(tag)
+        # by its id: another check may give the name to another image meanwhile
+        self._tags[project.name] = image or tag
         code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
         made_of = {}
         # an image may have no Python where the toolkit looks for it
         with contextlib.suppress(StackError, ValueError):
             made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
-        return facts_of_project(project, made_of, image=self._engine.image_id(tag))
+        return facts_of_project(project, made_of, image=image)
 
     @contextlib.contextmanager
     def serve_project(self, project: Project) -> Iterator[DockerService]:
@@ -234,7 +237,7 @@ class DockerRuntime:
             name=self._new_name(),
             run=self._run,
             environment=project_environment(project, **listening),
-            command=[text.format(**listening) for text in project.command] or None,
+            command=project_command(project, **listening) or None,
             user="",
             confined=False,
             host_network=False,

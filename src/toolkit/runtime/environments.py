@@ -53,12 +53,11 @@ def ensure_project_environment(project: Project, image: ImageConfig, observer: O
     """
     assert project.folder is not None  # noqa: S101 - a process has its sources
     sources = project.folder
+    named = {text: sources / text for text in project.install if (sources / text).is_file()}
     # what is installed from the folder itself, such as ".", depends on all of it
-    named = [sources / text for text in project.install if (sources / text).is_file()]
     whole = any((sources / text).is_dir() for text in project.install)
-    files = recipe.files_under(sources) if whole else named
-    contents = {file.relative_to(sources).as_posix(): file for file in files}
-    inputs = recipe.digest(contents, (*_python(), *project.install))
+    version = (project.identity,) if whole else ()
+    inputs = recipe.digest(named, (*_python(), *project.install, *version))
 
     def install(folder: Path) -> None:
         _install(folder, list(project.install), image, cwd=sources)

@@ -40,6 +40,7 @@ from toolkit.runtime.settings import (
     environment_of,
     facts_of,
     facts_of_project,
+    project_command,
     project_environment,
 )
 from toolkit.runtime.upstream import upstream_facts
@@ -241,7 +242,7 @@ class ProcessRuntime:
         with self._scratch("toolkit-server-") as scratch:
             began = time.monotonic()
             command = Command(
-                argv=[text.format(**listening) for text in project.command],
+                argv=project_command(project, **listening),
                 environment={
                     **self._python_environment(project.name, scratch),
                     **project_environment(project, **listening),

@@ -110,17 +110,10 @@ def archive(files: Mapping[str, Path]) -> io.BytesIO:
     return buffer
 
 
-def files_under(folder: Path) -> Iterator[Path]:
-    """Give the files of a project: without hidden ones, and what running it has left."""
-    for file in sorted(folder.rglob("*")):
+def _tree(folder: Path) -> Iterator[Path]:
+    """Give the files of a folder that are for running it."""
+    for file in folder.rglob("*"):
         parts = file.relative_to(folder).parts
         needless = {"__pycache__", *(part for part in parts if part.startswith("."))}
-        if file.is_file() and needless.isdisjoint(parts):
-            yield file
-
-
-def _tree(folder: Path) -> Iterator[Path]:
-    """Give the files of an app or a server that are for running it."""
-    for file in files_under(folder):
-        if file.relative_to(folder).parts[0] != "tests":
+        if file.is_file() and needless.isdisjoint(parts) and parts[0] != "tests":
             yield file

@@ -60,6 +60,11 @@ def facts_of(
     )
 
 
+def project_command(project: Project, *, host: str, port: str) -> tuple[str, ...]:
+    """Give the command of a user's own app, with where it listens; other braces are its own."""
+    return tuple(text.replace("{host}", host).replace("{port}", port) for text in project.command)
+
+
 def project_environment(project: Project, *, host: str, port: str) -> dict[str, str]:
     """Give the variables that the server of a user's own app is told besides those of its image."""
     return {"HOST": host, "PORT": port, **project.environment}
