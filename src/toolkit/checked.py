@@ -14,9 +14,9 @@ LOOKS = (6, 10, 15, 20)
 ALPHA = 0.023
 """One-sided, at each look.
 
-Looking four times at 6, 10, 15 and 20 pairs then errs in 5 % of the cases in all (Pocock, Group
-Sequential Methods in the Design and Analysis of Clinical Trials, Biometrika 64, 1977; simulated for
-this test by benchmarks/gate_statistics.py).
+Looking four times at 6, 10, 15 and 20 pairs then errs in 5 % of the cases on either side (Pocock,
+Group Sequential Methods in the Design and Analysis of Clinical Trials, Biometrika 64, 1977;
+simulated for this test by benchmarks/gate_statistics.py).
 """
 
 

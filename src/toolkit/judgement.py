@@ -3,7 +3,8 @@
 A regression is one whose interval leaves no change out *and* whose estimate exceeds the tolerance;
 there is none if the whole interval lies within the tolerance; between the two lies "inconclusive",
 which more pairs resolve, or the limit of their number does not. Nothing is read out of a single
-number, and nothing that was not measured well is taken for a regression.
+number, and nothing that was not measured well is taken for a regression. An improvement is one
+that is worth the word: of more than the tolerance, too.
 """
 
 import math
@@ -144,7 +145,9 @@ def decide(ratio: Ratio, tolerance: float) -> Verdict:
     if ratio.low > 1 and ratio.value > limit:
         return Verdict.REGRESSION
     if ratio.high < limit:
-        return Verdict.IMPROVED if ratio.high < 1 else Verdict.FINE
+        # as much better as would have been too much worse, or chance would often call it better
+        better = ratio.high < 1 and ratio.value < 1 / limit
+        return Verdict.IMPROVED if better else Verdict.FINE
     return Verdict.INCONCLUSIVE
 
 

@@ -202,6 +202,11 @@ class Client:
         """Connections opened so far; while a driver has the connection, it knows."""
         return 0 if self._channel is None or self._lent else self._channel.opened
 
+    def reconnect(self) -> None:
+        """End the connection, between two requests; the next one opens another. Cookies stay."""
+        if self._channel is not None:
+            self._channel.cancel()
+
     def close(self) -> None:
         """End the connection and forget the cookies."""
         if self._channel is not None:

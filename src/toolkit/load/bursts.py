@@ -45,6 +45,10 @@ _DRAIN_LIMIT = 15.0
 """Longer than a request may take until it fails of its time."""
 
 _RATE_SLICE = 0.25
+_RECONNECT_EVERY = 0.25
+"""Seconds after which users connect anew: with several workers it is chance which of them gets how
+many connections, and what a request costs depends on it."""
+
 _TICK = 0.25
 _LOOK = 0.002
 
@@ -147,7 +151,12 @@ class Ring:
         self._counts = {side: Counts() for side in Side}
         draws = random.Random(seed)  # noqa: S311 - the order must be repeatable
         began, cpu = perf_counter(), time.process_time()
-        while perf_counter() - began < seconds:
+        connected = began
+        while (now := perf_counter()) - began < seconds:
+            if now - connected >= _RECONNECT_EVERY:
+                connected = now
+                for client in course.clients:
+                    client.reconnect()
             order = draws.choice(_ORDERS)
             first, second = draws.getrandbits(32), draws.getrandbits(32)
             for side, number in zip(order, (first, first, second, second), strict=True):
