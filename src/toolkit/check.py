@@ -60,7 +60,10 @@ class Arena:
 
 
 def looks(most: int) -> tuple[int, ...]:
-    """Say after how many pairs it is asked whether they suffice: 6, 10, 15, 20, 30, ..."""
+    """Say after how many pairs it is asked whether they suffice: 6, 10, 15, 20, 30, ...
+
+    More looks than four err more often than ``ALPHA`` says, a little: by those after the fourth.
+    """
     found = [count for count in LOOKS if count < most]
     found += range(LOOKS[-1] + _AFTER_LAST_LOOK, most, _AFTER_LAST_LOOK)
     return (*found, most)
@@ -196,8 +199,8 @@ def _duel(
     span = host[-1].at - host[0].at
     cpu = {side: after[side].cpu - before[side].cpu for side in Side}
     duel = Duel(
-        base=_sample(Side.BASE, bursts, rated, cpu, after, idle),
-        candidate=_sample(Side.CANDIDATE, bursts, rated, cpu, after, idle),
+        base=_sample(Side.BASE, bursts, rated, cpu, before, after, idle),
+        candidate=_sample(Side.CANDIDATE, bursts, rated, cpu, before, after, idle),
         client_cpu=bursts.client_cpu,
         host=compare_readings(
             host,
@@ -239,6 +242,7 @@ def _sample(
     bursts: Bursts,
     rated: Bursts | None,
     cpu: Mapping[Side, float],
+    before: Mapping[Side, Usage],
     after: Mapping[Side, Usage],
     idle: Mapping[Side, float],
 ) -> Sample:
@@ -248,12 +252,36 @@ def _sample(
         cpu=cpu[side],
         busy=load.busy,
         bursts=load.bursts,
-        memory=after[side].memory,
+        memory=_memory_of(side, bursts, before, after),
+        replaced=_replaced(before[side], after[side]),
+        oom_kills=_difference(before[side].oom_kills, after[side].oom_kills),
         idle_cpu=idle[side],
         endpoints=load.endpoints,
         errors=dict(Counter(load.errors) + Counter(wrong)),
         at_rate=None if rated is None else rated.of(side).latency.encode(),
     )
+
+
+def _memory_of(
+    side: Side, bursts: Bursts, before: Mapping[Side, Usage], after: Mapping[Side, Usage]
+) -> int:
+    """Give the memory after as many answers as both sides gave, on a straight line between."""
+    grown = after[side].memory - before[side].memory
+    own = bursts.of(side).answered
+    both = min(bursts.base.answered, bursts.candidate.answered)
+    if grown <= 0 or not own:
+        return after[side].memory
+    return before[side].memory + round(grown * both / own)
+
+
+def _replaced(before: Usage, after: Usage) -> int | None:
+    if before.processes is None or after.processes is None:
+        return None
+    return len({*before.processes} ^ {*after.processes})
+
+
+def _difference(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else max(after - before, 0)
 
 
 def seconds_expected(settings: CheckSettings, workloads: int, pairs: int) -> float:

@@ -147,6 +147,11 @@ class SideLoad:
     errors: dict[str, int]
 
     @property
+    def answered(self) -> int:
+        """Verified answers."""
+        return sum(item.answered for item in self.endpoints.values())
+
+    @property
     def latency(self) -> LatencyHistogram:
         """Latencies of all endpoints together."""
         return LatencyHistogram.merged(item.latency for item in self.endpoints.values())
@@ -189,8 +194,11 @@ class Sample:
         cpu: CPU seconds of the server's process tree.
         busy: Seconds of the bursts, each until its last answer.
         bursts: How many there were.
-        memory: Bytes of the process tree at the end.
+        memory: Bytes of the process tree after as many answers as both sides gave: where it grows
+            with each of them, the faster side would else be the worse one.
         idle_cpu: CPU seconds per second that it used while nobody asked it anything.
+        replaced: Processes that ended or began meanwhile, None where that is not known.
+        oom_kills: Processes that were killed for want of memory, likewise.
         endpoints: By method and name, as ``GET /api/assets``.
         errors: What was wrong with answers, and how often.
         at_rate: Latencies at the fixed rate, from the intended start; None without that phase.
@@ -201,6 +209,8 @@ class Sample:
     bursts: int
     memory: int
     idle_cpu: float | None = None
+    replaced: int | None = None
+    oom_kills: int | None = None
     endpoints: dict[str, EndpointSample]
     errors: dict[str, int] = field(default_factory=dict)
     at_rate: str | None = None
@@ -227,7 +237,7 @@ class Sample:
         if not self.answered:
             return None
         if metric is Metric.CPU:
-            return self.cpu / self.answered or None
+            return self.cpu / self.answered if self.cpu > 0 else None
         if metric is Metric.THROUGHPUT:
             return self.answered / self.busy
         rank = 50 if metric is Metric.P50 else 99

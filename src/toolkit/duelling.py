@@ -34,6 +34,7 @@ def find_faults(duel: Duel, settings: CheckSettings, *, server_cpus: int) -> tup
         *_unanswered(duel),
         *_different_answers(duel, settings),
         *_client(duel, settings),
+        *_processes(duel),
         *_waiting(duel, server_cpus),
         *_idle(duel),
         *_neighbours(duel),
@@ -100,6 +101,23 @@ def _client(duel: Duel, settings: CheckSettings) -> Iterator[Finding]:
         "rates are partly its own; toolkit.client.SocketUser costs the least, and --metric "
         "cpu,memory does without rates",
     )
+
+
+def _processes(duel: Duel) -> Iterator[Finding]:
+    for side in Side:
+        sample = duel.of(side)
+        if sample.oom_kills:
+            yield _invalid(
+                "out-of-memory",
+                f"{sample.oom_kills} of the {side}'s processes were killed for want of memory; "
+                "--memory gives both more",
+            )
+        if sample.replaced:
+            yield _warned(
+                "replaced",
+                f"processes of the {side} ended or began while it was measured: do its workers "
+                "crash, or are they replaced after some requests?",
+            )
 
 
 def _waiting(duel: Duel, server_cpus: int) -> Iterator[Finding]:

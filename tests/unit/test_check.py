@@ -57,12 +57,22 @@ class FakeService:
         self.url = f"fake://{side}"
         # what its start took is none of its requests' business
         self.cpu = 0.7 if side is Side.BASE else 0.2
+        self.memory = 2**25
+        self.processes: tuple[tuple[int, float], ...] = ((1, 0.0),)
+        self.oom_kills = 0
 
     def usage(self) -> Usage:
         if (self._scene.pair, self._side) in self._scene.gone:
             raise StackError("it does not run any more", log=self.log_tail())
         self._scene.clock += 1.0
-        return Usage(at=self._scene.clock, cpu_user=self.cpu, cpu_system=0.0, memory=2**25)
+        return Usage(
+            at=self._scene.clock,
+            cpu_user=self.cpu,
+            cpu_system=0.0,
+            memory=self.memory,
+            processes=self.processes,
+            oom_kills=self.oom_kills,
+        )
 
     def stop(self) -> float | None:
         return 0.0
@@ -137,14 +147,20 @@ class FakeSession:
         loads = {}
         for side in Side:
             cost = scene.cost(scene.pair) if side is Side.CANDIDATE else 1.0
-            scene.serving[side].cpu += CPU * cost * ANSWERED
+            answered = ANSWERED * scene.speed.get(side, 1)
+            service = scene.serving[side]
+            service.cpu += CPU * cost * answered
+            service.memory += scene.growth * answered
+            if (scene.pair, side) in scene.crashes:
+                service.processes = ((2, 1.0),)
+                service.oom_kills = 1
             loads[side] = SideLoad(
-                busy=CPU * cost * ANSWERED,
+                busy=CPU * cost * answered,
                 bursts=40,
                 tasks=ANSWERED // 2,
                 endpoints={
                     "GET /": EndpointSample(
-                        answered=ANSWERED,
+                        answered=answered,
                         failed=scene.failed.get((scene.pair, side), 0),
                         length=scene.lengths.get((scene.pair, side), 100.0),
                         latency=LATENCY,
@@ -171,6 +187,9 @@ class Scene:
         deaths: How a side of a pair ends under load.
         gone: Sides of pairs whose use cannot be read any more.
         faults: What happens in the bursts of a pair.
+        crashes: Sides of pairs one of whose workers is killed for want of memory, and replaced.
+        speed: How many times as many requests a side is asked.
+        growth: Bytes that a server of either side grows by with each answer.
         saved: What was stored, each time.
     """
 
@@ -183,6 +202,9 @@ class Scene:
     failed: dict[tuple[int, Side], int] = field(default_factory=dict)
     lengths: dict[tuple[int, Side], float] = field(default_factory=dict)
     client_cpu: dict[int, float] = field(default_factory=dict)
+    crashes: set[tuple[int, Side]] = field(default_factory=set)
+    speed: dict[Side, int] = field(default_factory=dict)
+    growth: int = 0
     failed_at_rate: int = 0
     pair: int = 0
     clock: float = 0.0
@@ -528,7 +550,10 @@ def test_a_later_failure_is_a_lost_pair_and_the_check_goes_on(side: Side) -> Non
     assert [pair.number for pair in check.pairs] == [*range(1, 9)]
     assert [pair.failed_side for pair in check.pairs if pair.failure] == [side] * 2
     found = assess(check)
-    assert (found.verdict, found.lost) == (Verdict.FINE, 2)
+    # a candidate that fails again and again, where the base does not, is broken and not slower
+    verdict = Verdict.FINE if side is Side.BASE else Verdict.INVALID
+    assert (found.verdict, found.lost) == (verdict, 2)
+    assert f"the {side} died under load: signal 9" in found.reasons
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -587,7 +612,8 @@ def test_a_confirmation_of_lost_pairs_confirms_nothing() -> None:
     check = Scene(cost=lambda pair: 1.3, failed=wrong).check()
     assert counted(check) == (6, 0)
     assert len(check.pairs) == 9
-    assert assess(check).verdict is Verdict.INCONCLUSIVE
+    found = assess(check)
+    assert (found.verdict, found.confirmed) == (Verdict.INVALID, None)
 
 
 FAULTS: dict[str, Callable[[Scene], None]] = {
@@ -643,3 +669,26 @@ def test_more_pairs_workloads_and_phases_take_longer() -> None:
     assert seconds_expected(settings, 2, 6) > once
     with_latency = replace(settings, metrics=(Metric.CPU, Metric.P99))
     assert seconds_expected(with_latency, 1, 6) == pytest.approx(once + 6 * 6.0)
+
+
+def test_memory_is_compared_after_as_many_answers_of_both_sides() -> None:
+    """A cache that fills with every answer must not make the faster side the worse one."""
+    check = Scene(speed={Side.CANDIDATE: 2}, growth=2**14).check()
+    for pair in check.pairs:
+        duel = pair.duels["read"]
+        assert duel.candidate.answered == 2 * duel.base.answered
+        assert duel.candidate.memory == duel.base.memory == 2**25 + 2**14 * ANSWERED
+    assert assess(check).verdict is Verdict.FINE
+
+
+def test_a_worker_that_is_killed_for_want_of_memory_loses_its_pair_and_is_named() -> None:
+    """What is left of the server is small, which is no improvement."""
+    check = Scene(crashes={(3, Side.CANDIDATE)}).check()
+    (lost,) = [pair for pair in check.pairs if not pair.sound]
+    assert lost.number == 3
+    assert (lost.duels["read"].candidate.replaced, lost.duels["read"].candidate.oom_kills) == (2, 1)
+    found = assess(check)
+    assert found.verdict is Verdict.FINE
+    assert "killed for want of memory" in found.reasons[0]
+    broken = assess(Scene(crashes={(3, Side.CANDIDATE), (5, Side.CANDIDATE)}).check())
+    assert broken.verdict is Verdict.INVALID

@@ -227,3 +227,10 @@ def test_only_a_latency_takes_a_phase_at_a_fixed_rate(metric: Metric) -> None:
 
 def test_no_metric_that_decides_by_default_takes_one() -> None:
     assert not needs_rate(CheckSettings())
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_processes_that_were_replaced_are_told_and_those_killed_make_it_invalid(side: Side) -> None:
+    assert rules(duel(side, sample(replaced=0, oom_kills=0))) == []
+    assert rules(duel(side, sample(replaced=2))) == [("replaced", Severity.WARNED)]
+    assert rules(duel(side, sample(oom_kills=1))) == [("out-of-memory", Severity.INVALID)]

@@ -570,15 +570,41 @@ def test_what_was_not_measured_well_is_never_a_regression(sound: int) -> None:
 # by workload and endpoint
 
 
-def test_rows_are_given_where_there_are_several_and_decide_nothing() -> None:
+def test_rows_are_given_where_there_are_several_and_decide_nothing_within_the_tolerance() -> None:
     assert assess(check_of(cpu_pairs([1.3] * 6))).rows == ()
-    mixed = pair((side(), side(cpu=1.15)), (side(), side(cpu=1 / 1.15)))
+    mixed = pair((side(), side(cpu=1.09)), (side(), side(cpu=1 / 1.09)))
     found = assess(check_of([mixed] * 6))
     assert found.verdict is Verdict.FINE
+    assert not any(row.gated for row in found.rows)
+
+
+def test_a_workload_that_is_worse_beyond_the_tolerance_decides_though_the_mean_does_not() -> None:
+    """Another one that is better must not hide it; and it is confirmed like any regression."""
+    mixed = pair((side(), side(cpu=1.15)), (side(), side(cpu=1 / 1.15)))
+    once = assess(check_of([mixed] * 6))
+    assert (once.verdict, once.confirmed) == (Verdict.INCONCLUSIVE, None)
+    again = [replace(mixed, series=2)] * 6
+    found = assess(check_of([*[mixed] * 6, *again]))
+    assert (found.verdict, found.confirmed) == (Verdict.REGRESSION, True)
+    assert found.worst is not None
+    assert (found.worst.workload, found.worst.metric) == ("w0", Metric.CPU)
+
+
+def test_a_second_series_is_asked_for_what_the_first_has_found() -> None:
+    """Whatever else it may find: a change of CPU and rate is found in either, by chance."""
+    slower = pair((side(), side(cpu=1.12, busy=1.08)))
+    later = replace(pair((side(), side(cpu=1.09, busy=1.12))), series=2)
+    found = assess(check_of([*[slower] * 6, *[later] * 6]))
+    assert (found.verdict, found.confirmed) == (Verdict.INCONCLUSIVE, False)
+
+
+def test_a_significant_row_says_so() -> None:
+    mixed = pair((side(), side(cpu=1.15)), (side(), side(cpu=1 / 1.15)))
+    found = assess(check_of([mixed] * 6))
     rows = {(row.workload, row.metric): row for row in found.rows}
     slower = rows["w0", Metric.CPU]
     assert slower.verdict is Verdict.REGRESSION
-    assert not slower.gated
+    assert slower.gated
     # six pairs of one sign are 2 in 64; Holm counts all four rows
     assert slower.p == pytest.approx(4 * 2 / 64)
 
