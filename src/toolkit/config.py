@@ -186,7 +186,7 @@ class CheckConfig:
         health: Path that answers while it serves.
         command: How a process of it is started, with ``{host}`` and ``{port}``.
         install: What pip installs for it.
-        environment: Variables of its server.
+        environment: Variables of its server; ``{side}`` in a value is base or candidate.
     """
 
     base: str = ""
@@ -435,7 +435,12 @@ def _check(config: Config, where: str) -> None:
             1 <= server.database_pool <= 1000,
             "1 to 1000",
         ),
-        ("check.tolerance", check.tolerance, 0 < check.tolerance <= 10, "1% to 1000%"),
+        (
+            "check.tolerance",
+            check.tolerance,
+            0.001 <= check.tolerance < 1,
+            "0.1% to less than 100%: write 10% or 0.1",
+        ),
         ("check.max_pairs", check.max_pairs, 6 <= check.max_pairs <= 100, "6 to 100"),
         ("check.metrics", check.metrics, _are(check.metrics, Metric), _names(Metric)),
         ("check.fail_on", check.fail_on, set(check.fail_on) <= {"inconclusive"}, "inconclusive"),

@@ -118,8 +118,9 @@ class Assessment:
         """The change that a reader should see first: the largest of those that decide."""
         gated = [item for item in (*self.changes, *self.rows) if item.gated]
         decisive = [item for item in gated if item.verdict is self.verdict]
-        if self.verdict in (Verdict.REGRESSION, Verdict.INCONCLUSIVE) and decisive:
-            return max(decisive, key=_loss)
+        suspected = [item for item in gated if item.verdict is Verdict.REGRESSION]
+        if self.verdict in (Verdict.REGRESSION, Verdict.INCONCLUSIVE) and (suspected or decisive):
+            return max(suspected or decisive, key=_loss)
         # of what has not changed the first will do, or chance would say which
         return next(iter(decisive or gated), None)
 

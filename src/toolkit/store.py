@@ -138,11 +138,17 @@ class Store:
 def write_whole(path: Path, text: str) -> None:
     """Write a file in place of its earlier state; a reader sees the one or the other, whole.
 
+    What is there and is no file, such as ``/dev/stdout``, is written to and stays what it is.
+
     Raises:
         EnvironmentFault: No space or no permission; the earlier state is kept.
     """
     temporary = ""
     try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        path = path.resolve()  # a link stays one
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, prefix=f".{path.stem}-", delete=False

@@ -16,8 +16,9 @@ from toolkit.check_store import load_check
 from toolkit.checked import Check, Metric, Side
 from toolkit.config import ImageConfig
 from toolkit.judgement import Verdict, assess
+from toolkit.model import Project as ProjectToBuild
 from toolkit.progress import Progress
-from toolkit.runtime.engine import Engine
+from toolkit.runtime.engine import Engine, own_name
 from toolkit.runtime.images import Images
 from toolkit.runtime.recipe import digest
 
@@ -67,10 +68,10 @@ def client() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="module")
 def recipe(engine: Engine) -> str:
-    """Give a Dockerfile on the base that the toolkit's own images have."""
+    """Give a Dockerfile on the base that the toolkit's own images have; the app is in /tmp."""
     images = Images(engine, Catalog(root()), ImageConfig())
     base = images._find_base(Progress(Console(quiet=True)))
-    return f'FROM {base}\nCOPY app.py /app.py\nCMD ["python3", "/app.py", "{PORT}"]\n'
+    return f'FROM {base}\nCOPY app.py /tmp/app.py\nCMD ["python3", "/tmp/app.py", "{PORT}"]\n'
 
 
 @pytest.fixture
@@ -257,3 +258,29 @@ def test_a_commit_without_a_dockerfile_is_told_so(project: Project) -> None:
     assert done.returncode == 2, done.stdout + done.stderr
     assert "has no Dockerfile" in done.stderr
     assert "--dockerfile" in done.stderr
+
+
+def test_the_image_of_the_last_check_goes_unless_its_check_still_runs(
+    folder: Path,
+    recipe: str,
+    engine: Engine,
+    client: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "Dockerfile").write_text(recipe)
+    images = Images(engine, Catalog(root()), ImageConfig())
+    project = ProjectToBuild(name="shop-of-a-test", folder=folder, dockerfile="Dockerfile")
+    observer = Progress(Console(quiet=True))
+    own = own_name()
+    built = []
+    try:
+        for text, builder in ((APP, "4194305 1"), (SLOW, own), (BROKEN, own)):
+            (folder / "app.py").write_text(text)
+            monkeypatch.setattr("toolkit.runtime.images.own_name", lambda name=builder: name)
+            built.append(images.of_project(project, observer))
+        assert len({*built}) == 3
+        assert [engine.has_image(image) for image in built] == [False, True, True]
+    finally:
+        for image in built:
+            with contextlib.suppress(docker.errors.ImageNotFound):
+                client.images.remove(image, force=True)

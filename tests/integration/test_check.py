@@ -232,6 +232,7 @@ class Project:
         self._git("init", "--quiet", "--initial-branch", "main")
         (self.folder / "app.py").write_text(APP)
         (self.folder / "pyproject.toml").write_text(textwrap.dedent(SETTINGS))
+        (self.folder / "lacking.txt").write_text("")
         (self.folder / "fast.py").write_text(textwrap.dedent(FAST_USER))
         (self.folder / "browser.py").write_text(textwrap.dedent(HTTP_USER))
         self.commit()
@@ -344,6 +345,37 @@ def test_a_candidate_that_answers_with_errors_is_invalid_and_no_regression(
 
 
 @two_cpus
+def test_a_project_can_be_compared_with_itself_each_side_with_data_of_its_own(
+    toolkit: Toolkit, project: Project, tmp_path: Path, leftovers: Callable[[], list[str]]
+) -> None:
+    """Neither runs in the folder that is worked in, and no value of a variable is kept."""
+    project.plant(
+        "host, port =",
+        'open(os.environ["DATA"], "a").write(os.getcwd() + "\\n")\nhost, port =',
+    )
+    done = toolkit(
+        *("check", "--aa", "--get", "/items", "--env", f"DATA={tmp_path}/data-{{side}}"),
+        *("--max-pairs", "6"),
+        cwd=project.folder,
+    )
+    assert done.returncode in (0, 4), done.stderr
+    assert "packages at hand" in done.stderr
+    check = project.stored()
+    assert check.against_itself
+    assert check.base.identity == check.candidate.identity
+    folders = [
+        {*(tmp_path / f"data-{side}").read_text().splitlines()} for side in ("base", "candidate")
+    ]
+    assert [len(found) for found in folders] == [1, 1]
+    assert folders[0] != folders[1]
+    assert str(project.folder) not in folders[0] | folders[1]
+    assert "--env DATA" in check.again
+    (file,) = project.folder.glob("results/checks/*/check.json")
+    assert "data-" not in file.read_text()
+    assert leftovers() == []
+
+
+@two_cpus
 def test_a_task_that_raises_makes_a_check_invalid_as_well(
     toolkit: Toolkit, project: Project
 ) -> None:
@@ -385,7 +417,7 @@ def test_however_a_check_ends_nothing_is_left_but_its_pairs(
     """In the middle of a measurement, after the first stored pair."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "toolkit", "check", "--base", "base", "--candidate", "HEAD"),
+            *(sys.executable, "-m", "toolkit", "check", "--aa"),
             *("--locustfile", "browser.py", "--seconds", "5"),
         ],
         cwd=project.folder,
@@ -400,7 +432,6 @@ def test_however_a_check_ends_nothing_is_left_but_its_pairs(
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    assert project.worktrees == 3
     process.send_signal(sent)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == (-9 if sent is signal.SIGKILL else 130)
@@ -410,8 +441,7 @@ def test_however_a_check_ends_nothing_is_left_but_its_pairs(
     check = project.stored()
     assert check.finished_at is None
     assert len(check.pairs) >= 1
-    # git still knows of what was killed, until it is told to look
-    assert project.worktrees == (3 if sent is signal.SIGKILL else 1)
+    assert project.worktrees == 1
     (file,) = project.folder.glob("results/checks/*/check.json")
     shown = toolkit("check", "--from", str(file), cwd=project.folder)
     assert shown.returncode in (0, 4)
@@ -449,6 +479,18 @@ def at_work(running: Sequence[str]) -> bool:
             "",
         ),
         (("--aa", "--base-requirements", "x.txt"), 2, "requirements are compared on a stack", ""),
+        (
+            ("--base", "base", "--candidate", "main", "--get", "/"),
+            2,
+            "base and candidate are the same: base (",
+            "--aa",
+        ),
+        (
+            ("--base", "base", "--get", "/", "--install", "--no-index -r lacking.txt"),
+            4,
+            "the candidate (working tree",
+            "",
+        ),
     ],
 )
 def test_what_cannot_be_compared_gets_one_clear_line_and_leaves_nothing(
@@ -460,8 +502,10 @@ def test_what_cannot_be_compared_gets_one_clear_line_and_leaves_nothing(
     said: str,
     hint: str,
 ) -> None:
+    project.plant("PAUSE = 0.0", "PAUSE = 0.001")
+    (project.folder / "lacking.txt").write_text("no-such-package\n")
     done = toolkit("check", *arguments, cwd=project.folder)
-    assert done.returncode == code
+    assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert hint in done.stderr
     assert "Traceback" not in done.stderr

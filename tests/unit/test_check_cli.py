@@ -1,6 +1,7 @@
 """``toolkit check`` as a user types it: what is refused, what is shown where, how it ends."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -12,13 +13,23 @@ import pytest
 
 from tests.unit.made_up_checks import against_itself, made_up_check
 from toolkit.check_store import check_path, load_check, save_check
-from toolkit.checked import Check, Metric
+from toolkit.checked import Check, Metric, Side
 from toolkit.cli import _run
-from toolkit.cli.checking import _workloads
+from toolkit.cli.checking import _duration, _naming, _workloads
+from toolkit.cli.sides import (
+    DEFAULT_STACK,
+    Compared,
+    Source,
+    compare,
+    refuse_idle_flags,
+    refuse_same,
+)
 from toolkit.config import CheckConfig, Config, load_config
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, StackError, ToolkitError
 from toolkit.model import Placement
 from toolkit.record import read
+from toolkit.runtime.environments import InstallFault
+from toolkit.version import Origin
 
 CHECKS: dict[str, Callable[[], Check]] = {
     "no regression": made_up_check,
@@ -44,9 +55,13 @@ class Measured:
 
     check: Check = field(default_factory=made_up_check)
     asked: list[tuple[Config, bool, str]] = field(default_factory=list)
+    named: tuple[str, ...] = ()
 
-    def __call__(self, config: Config, *, against_itself: bool, again: str) -> Check:
+    def __call__(
+        self, config: Config, *, against_itself: bool, again: str, named: tuple[str, ...]
+    ) -> Check:
         self.asked.append((config, against_itself, again))
+        self.named = named
         return self.check
 
     @property
@@ -155,6 +170,16 @@ def test_a_stored_check_ends_with_the_code_of_its_verdict(run: Run, folder: Path
             "requirements are compared on a stack",
             "--stack flask/gunicorn-gthread",
         ),
+        *(
+            (("--base", "main", "--get", "/", *flag), f"{flag[0]}: only for --stack", "--command")
+            for flag in (
+                *(("--workers", "2"), ("--threads", "2"), ("--connections", "9")),
+                *(("--keep-alive", "9"), ("--backlog", "9"), ("--access-log",)),
+                *(("--max-requests", "9"), ("--preload",), ("--database-pool", "9")),
+                ("--network", "host"),
+            )
+        ),
+        (("--aa", "--get", "/", "--no-preload"), "--preload: only for --stack", "--env"),
         (("--base", "main"), "what is requested is not said", "--get /"),
         (("--base", "main", "--locustfile", "none.py"), "none.py does not exist", ""),
         (("--aa", "--workload", "lst"), "no workload matches", "Did you mean list?"),
@@ -171,6 +196,27 @@ def test_a_stored_check_ends_with_the_code_of_its_verdict(run: Run, folder: Path
         (("--aa", "--health", "ready"), "check.health = 'ready'", "/healthz"),
         (("--aa", "--get", "items"), "check.get", "/items/1"),
         (("--aa", "--fail-on", "regression"), "'regression' is not", ""),
+        (
+            ("--base", "main", "--candidate-image", "a", "--get", "/"),
+            "is said twice: by --base and --candidate and by --base-image and --candidate-image",
+            "commits, or images, or requirements",
+        ),
+        (
+            ("--candidate", "main", "--base-requirements", "a.txt"),
+            "is said twice: by --base and --candidate and by --base-requirements",
+            "",
+        ),
+        (
+            ("--base-image", "a", "--candidate-image", "b", "--stack", "flask/gunicorn-sync"),
+            "images are compared as they are",
+            "Leave --stack out",
+        ),
+        (("--aa", "--base-requirements", "a.txt"), "compared on a stack", "--stack"),
+        (("--aa", "--candidate-image", "a"), "give --base-image and --candidate-image", ""),
+        (("--aa", "--command", "x"), "what is requested is not said", "--stack"),
+        (("--aa", "--port", "8001"), "what is requested is not said", "--stack"),
+        (("--aa", "--env", "NO_SUCH_NAME_HERE"), "there is no such variable", "NAME=VALUE"),
+        (("--aa", "--env", "=x"), "--env without a name", ""),
         (("--from", "none.json"), "none.json", ""),
         (("--from", "."), "directory", ""),
         (("--aa", "--no-such-flag"), "No such option", ""),
@@ -295,6 +341,184 @@ def test_an_output_in_the_settings_file_is_checked_like_a_flag(run: Run, folder:
     assert "'html=x.html' is no format" in done.err
 
 
+# which of flags and settings counts
+
+
+def test_what_flags_compare_takes_the_place_of_what_the_file_compares_in_another_way(
+    run: Run, measured: Measured, folder: Path
+) -> None:
+    configured(
+        folder,
+        """
+        [check]
+        base = "main"
+        base_image = "a"
+        candidate_image = "b"
+        base_requirements = "a.txt"
+        candidate_requirements = "b.txt"
+        stack = "flask/gunicorn-sync"
+        """,
+        "toolkit.toml",
+    )
+
+    def compared(*arguments: str) -> CheckConfig:
+        measured.asked.clear()
+        assert run(*arguments).code == 0
+        return measured.config
+
+    found = compared("--base", "other")
+    assert (found.base, found.base_image, found.candidate_image) == ("other", "", "")
+    assert (found.base_requirements, found.candidate_requirements) == ("", "")
+    assert found.stack == "flask/gunicorn-sync"
+    # the other half of one kind stays
+    found = compared("--candidate", "HEAD")
+    assert (found.base, found.candidate, found.base_image) == ("main", "HEAD", "")
+    found = compared("--candidate-image", "c")
+    assert (found.base_image, found.candidate_image) == ("a", "c")
+    assert (found.base, found.base_requirements, found.stack) == ("", "", "")
+    found = compared("--base-requirements", "c.txt")
+    assert (found.base_requirements, found.candidate_requirements) == ("c.txt", "b.txt")
+    assert (found.base, found.base_image, found.stack) == ("", "", "flask/gunicorn-sync")
+    found = compared("--stack", "flask/gunicorn-gthread")
+    assert (found.base_image, found.base_requirements) == ("", "a.txt")
+    # nothing of it is said by other flags
+    found = compared("--users", "3")
+    assert (found.base, found.base_image, found.base_requirements) == ("main", "a", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("flags", "left"),
+    [
+        (("--get", "/b"), (("/b",), "", ())),
+        (("--locustfile", "b.py"), ((), "b.py", ())),
+        (("--workload", "list"), ((), "", ("list",))),
+        (("--get", "/b", "--workload", "list"), (("/b",), "", ("list",))),
+        ((), (("/a",), "a.py", ("create",))),
+    ],
+)
+def test_what_flags_request_takes_the_place_of_all_that_the_file_requests(
+    run: Run, measured: Measured, folder: Path, flags: tuple[str, ...], left: tuple[object, ...]
+) -> None:
+    text = '[check]\nget = ["/a"]\nlocustfile = "a.py"\nworkloads = ["create"]\n'
+    configured(folder, text, "toolkit.toml")
+    run("--aa", *flags)
+    found = measured.config
+    assert (found.get, found.locustfile, found.workloads) == left
+
+
+def test_a_knob_in_the_settings_file_is_no_mistake_for_a_project(
+    run: Run, measured: Measured, folder: Path
+) -> None:
+    """It is there for other commands."""
+    configured(folder, "[server]\nworkers = 2\n", "toolkit.toml")
+    run("--base", "main", "--get", "/")
+    assert "server_workers" not in measured.named
+    run("--base", "main", "--get", "/", "--workers", "2")
+    assert "server_workers" in measured.named
+
+
+def test_a_package_index_is_for_processes_and_not_for_images_of_a_project() -> None:
+    for flag in ("image_index_url", "image_ca_bundle"):
+        refuse_idle_flags([flag])
+        refuse_idle_flags([flag], docker=False)
+        with pytest.raises(ConfigError, match="only for --stack"):
+            refuse_idle_flags([flag], docker=True)
+
+
+# what is compared
+
+
+def itself(folder: Path, **settings: object) -> Compared:
+    return compare(CheckConfig(**settings), folder, against_itself=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"get": ("/",)},
+        {"locustfile": "x.py"},
+        {"command": "python app.py"},
+        {"install": "-r requirements.txt"},
+        {"health": "/healthz"},
+        {"environment": {"A": "1"}},
+        {"dockerfile": "deploy/Dockerfile"},
+    ],
+)
+def test_a_project_without_a_base_is_compared_with_itself_as_it_is_now(
+    folder: Path, settings: dict[str, object]
+) -> None:
+    found = itself(folder, **settings)
+    assert found.sources == dict.fromkeys(Side, Source(ref="worktree"))
+    assert (found.stack, found.remark, found.against_itself) == ("", "", True)
+
+
+def test_a_dockerfile_speaks_of_a_project(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("")
+    assert itself(folder).sources[Side.BASE] == Source(ref="worktree")
+
+
+def test_where_nothing_speaks_of_a_project_the_reference_stack_is_taken_and_named(
+    folder: Path,
+) -> None:
+    found = itself(folder)
+    assert found.stack == DEFAULT_STACK
+    assert found.sources == dict.fromkeys(Side, Source())
+    assert DEFAULT_STACK in found.remark
+    asked = itself(folder, stack="flask/gunicorn-sync", get=("/",))
+    assert (asked.stack, asked.remark) == ("flask/gunicorn-sync", "")
+
+
+def test_a_version_with_itself_by_its_name_is_refused() -> None:
+    with pytest.raises(ConfigError) as raised:
+        refuse_same(("main (c0ffee)", "c0ffee00"), ("working tree (c0ffee)", "c0ffee00"))
+    assert "main (c0ffee) and working tree (c0ffee)" in str(raised.value)
+    assert "--aa" in raised.value.hint
+    refuse_same(("image a", ""), ("image b", ""))  # not known yet
+    refuse_same(("main", "c0ffee00"), ("working tree", "c0ffee00+1"))
+
+
+@pytest.mark.parametrize("error", [StackError("x", log="y"), InstallFault("x", log="y")])
+def test_what_cannot_be_built_names_its_side_and_is_invalid(error: ToolkitError) -> None:
+    with pytest.raises(StackError) as raised, _naming(Side.CANDIDATE, Origin(label="main")):
+        raise error
+    assert str(raised.value) == "the candidate (main): x"
+    assert (raised.value.exit_code, raised.value.log) == (4, "y")
+
+
+def test_how_long_it_takes_is_said_as_least_and_most() -> None:
+    said = _duration(CheckConfig().settings, 1)
+    part = (
+        r"6 to 20 pairs, about \d+ s to \d min \d\d s \(twice that for a regression\), without .*"
+    )
+    assert re.fullmatch(part, said)
+    one = _duration(CheckConfig(max_pairs=6, confirm=False).settings, 1)
+    assert re.fullmatch(r"6 pairs, about \d+ s, without building\.", one)
+
+
+# variables of the servers
+
+
+def test_variables_are_added_to_those_of_the_settings_file(
+    run: Run, measured: Measured, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '[check]\nenvironment = { A = "file", B = "file" }\n'
+    configured(folder, text, "toolkit.toml")
+    monkeypatch.setenv("SECRET", "of the caller")
+    run("--aa", "--env", "A=x=y", "--env", "SECRET", "--env=EMPTY=")
+    assert measured.config.environment == {
+        "A": "x=y",
+        "B": "file",
+        "SECRET": "of the caller",
+        "EMPTY": "",
+    }
+
+
+def test_a_value_is_not_in_the_command_that_does_it_again(run: Run, measured: Measured) -> None:
+    run("--aa", "--env", "KEY=hush", "--env=OTHER=hush", "--env", "HOME")
+    ((_, _, again),) = measured.asked
+    assert again == "toolkit check --aa --env KEY --env OTHER --env HOME"
+
+
 # what is requested
 
 
@@ -398,6 +622,37 @@ def test_a_file_that_cannot_be_written_is_a_fault_of_the_environment(
     done = run("--aa", "--output", "json=file/check.json")
     assert done.code == 3
     assert "file/check.json" in done.err
+
+
+@pytest.mark.parametrize("flags", [("--output", "json=file/x"), ("--record", "file/x")])
+def test_a_file_that_cannot_be_written_hides_no_regression(
+    run: Run, measured: Measured, folder: Path, flags: tuple[str, ...]
+) -> None:
+    """And keeps no other file from being written."""
+    measured.check = CHECKS["regression"]()
+    (folder / "file").write_text("")
+    done = run("--aa", *flags, "--output", "junit=there.xml")
+    assert done.code == 1
+    assert "error: cannot write" in done.err
+    assert "file/x" in done.err
+    assert (folder / "there.xml").is_file()
+
+
+def test_an_output_may_be_a_pipe_or_a_link_which_stay_what_they_are(
+    run: Run, measured: Measured, folder: Path
+) -> None:
+    os.mkfifo(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    (folder / "target.md").write_text("")
+    (folder / "link.md").symlink_to("target.md")
+    try:
+        run("--aa", "--output", "junit=pipe", "--output", "markdown=link.md")
+        assert ET.fromstring(os.read(reader, 2**16)).tag in ("testsuites", "testsuite")
+    finally:
+        os.close(reader)
+    assert (folder / "pipe").is_fifo()
+    assert (folder / "link.md").is_symlink()
+    assert (folder / "target.md").read_text() != ""
 
 
 def test_the_log_of_ci_has_no_colours_and_an_annotation(

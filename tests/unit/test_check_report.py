@@ -27,7 +27,7 @@ from toolkit.measured import BackingFacts, Finding, Severity
 from toolkit.report.check import GITHUB, GITLAB, show
 from toolkit.report.check_json import document
 from toolkit.report.check_text import change_of, plain, tolerance_of, value_of
-from toolkit.report.check_wording import package_changes
+from toolkit.report.check_wording import Wording, package_changes
 from toolkit.report.junit import junit
 from toolkit.report.markdown import MARKER, markdown
 from toolkit.stats import Ratio
@@ -76,6 +76,18 @@ def one_workload_of_three() -> Check:
 
 
 @cache
+def one_of_ten() -> Check:
+    """A workload that takes half as much again, of ten: all together are within the tolerance."""
+    return made_up_check(
+        ratio_cpu=1.5,
+        ratio_throughput=1.0,
+        workloads={f"w{number}": (f"GET /{number}",) for number in range(10)},
+        slow=("w3",),
+        confirming=6,
+    )
+
+
+@cache
 def fine() -> Check:
     return made_up_check(findings=(NEIGHBOURS,), failures=("the load generator died",))
 
@@ -119,6 +131,7 @@ CHECKS: dict[str, MakeCheck] = {
     for make in (
         regression,
         one_workload_of_three,
+        one_of_ten,
         fine,
         improved,
         inconclusive,
@@ -197,7 +210,9 @@ def test_a_log_looks_as_it_did(name: str, ci: str) -> None:
     looks_as_it_did(shown(CHECKS[name](), ci=ci), f"check_{name}-{ci}.txt")
 
 
-@pytest.mark.parametrize("name", ["one_workload_of_three", "inconclusive", "invalid", "aa"])
+@pytest.mark.parametrize(
+    "name", ["one_workload_of_three", "one_of_ten", "inconclusive", "invalid", "aa"]
+)
 def test_markdown_looks_as_it_did(name: str) -> None:
     looks_as_it_did(in_markdown(CHECKS[name]()), f"check_{name}.md")
 
@@ -248,14 +263,30 @@ def test_the_first_line_says_how_much_how_sure_against_what_and_where() -> None:
     )
 
 
+def told(check: Check, metric: Metric) -> str:
+    """Give what is said of a metric over all workloads."""
+    (change,) = (item for item in meaning(check).changes if item.metric is metric)
+    return Wording(check, meaning(check)).summary(change)
+
+
 def test_of_several_endpoints_the_worst_is_named_if_it_is_significant() -> None:
     """With six pairs and eight rows none can be."""
-    assert re.search(
-        r", most on GET /api/\w+/\{id\} \(detail\)$", first_line(CHECKS["one_workload_of_three"]())
+    pattern = r", most on GET /api/\w+/\{id\} \(detail\)$"
+    assert re.search(pattern, told(one_workload_of_three(), Metric.CPU))
+    few = made_up_check(**SLOWER_DETAIL, settings={"tolerance": 0.05, "confirm": False})
+    assert told(few, Metric.CPU).endswith(", tolerance 5 %")
+
+
+def test_a_workload_that_decides_alone_is_what_the_first_line_is_about() -> None:
+    """With a request of its mix, if the change shows most on one."""
+    assert re.fullmatch(
+        r"REGRESSION: throughput -2\S+ % \[.*?\], tolerance 5 %, on detail, most on "
+        r"GET /api/\w+/\{id\}",
+        first_line(one_workload_of_three()),
     )
     few = made_up_check(**SLOWER_DETAIL, settings={"tolerance": 0.05, "confirm": False})
-    assert first_line(few).startswith("REGRESSION: ")
-    assert first_line(few).endswith(", tolerance 5 %")
+    assert first_line(few).endswith(", tolerance 5 %, on detail")
+    assert first_line(one_of_ten()).endswith(", on GET /3 (w3)")
 
 
 def test_what_got_better_is_not_where_a_regression_is() -> None:
@@ -271,7 +302,8 @@ def test_what_got_better_is_not_where_a_regression_is() -> None:
     check = replace(check, pairs=pairs, workloads=("slow", "fast"))
     mixed = replace(check, settings=replace(check.settings, confirm=False))
     assert meaning(mixed).verdict is Verdict.REGRESSION
-    assert first_line(mixed).endswith(", most on GET /slow (slow)")
+    assert told(mixed, Metric.CPU).endswith(", most on GET /slow (slow)")
+    assert first_line(mixed).endswith(", on GET /slow (slow)")
 
 
 def test_a_throughput_that_falls_is_shown_as_measured() -> None:
@@ -420,6 +452,23 @@ def test_of_many_endpoints_the_first_are_shown_and_the_others_counted() -> None:
     assert len(in_json(made_up_check(workloads=workloads))["rows"]) == 16
 
 
+@pytest.mark.parametrize("ci", ["", GITHUB])
+def test_rows_that_decide_come_first_marked_and_announced_above(ci: str) -> None:
+    text = shown(one_of_ten(), 200, ci=ci)
+    (marked,) = (line for line in text.splitlines() if re.search(r"\] (\* )?!", line))
+    assert marked.split()[:3] == ["GET", "/3", "(w3)"]
+    assert text.count("1 row by endpoint decides, too: see ! there.") == 1
+    assert "no row decides" not in text
+    assert "decides, too" not in shown(fine(), ci=ci)
+
+
+def test_in_an_invalid_check_no_row_decides() -> None:
+    check = made_up_check(**SLOWER_DETAIL, findings=(WRONG,), found_in=4, pairs=10)
+    assert any(row.gated for row in meaning(check).rows)
+    assert "no row decides" in shown(check)
+    assert "decide, too" not in shown(check)
+
+
 def test_one_endpoint_alone_has_no_table() -> None:
     assert "By endpoint" not in shown(fine())
 
@@ -487,6 +536,17 @@ def test_pairs_that_do_not_count_are_counted() -> None:
     assert "1 of 7 pairs does not count." in shown(fine())
 
 
+@pytest.mark.parametrize(
+    "write", [shown, in_markdown, lambda check: shown(check, ci=GITHUB)], ids=["", "md", "ci"]
+)
+def test_why_pairs_do_not_count_is_told_whatever_the_verdict(write: Callable[[Check], str]) -> None:
+    text = write(fine())
+    title, _, rest = text.partition("Pairs that do not count")
+    assert title.count("\n") < text.count("\n") / 2
+    assert "the load generator died" in rest
+    assert "Pairs that do not count" not in write(improved())
+
+
 def test_findings_say_how_often() -> None:
     text = "warning in 4 of 12 pairs: for instance, other processes used 23%"
     assert text in shown(regression())
@@ -526,6 +586,56 @@ def test_what_changed_is_told_as_far_as_it_is_known(candidate: VersionFacts, tex
         if line.startswith("changed ")
     )
     assert line.endswith(text)
+
+
+@pytest.mark.parametrize("ci", [GITHUB, GITLAB])
+def test_where_the_versions_are_folded_in_a_line_says_that_packages_differ(ci: str) -> None:
+    """Requirements that are not pinned change between two builds of one file."""
+    remark = "Packages differ: flask 3.0.3 -> 3.1.3, and 2 more."
+    log = shown(fine(), ci=ci)
+    assert remark in log.partition("What was compared")[0].splitlines()
+    quoted = "Packages differ: `flask 3.0.3 -> 3.1.3`, and 2 more."
+    assert quoted in in_markdown(fine()).partition("<details>")[0].splitlines()
+    one = replace(BASE, identity="other", packages={**BASE.packages, "flask": "3.1.0"})
+    line = "Packages differ: flask 3.0.3 -> 3.1.0."
+    assert line in shown(made_up_check(candidate=one), ci=ci).splitlines()
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [replace(BASE, identity="other"), BASE, replace(CANDIDATE, packages={})],
+)
+def test_packages_that_are_the_same_or_not_known_get_no_remark(candidate: VersionFacts) -> None:
+    check = made_up_check(candidate=candidate)
+    assert "Packages differ" not in shown(check, ci=GITHUB) + in_markdown(check)
+
+
+@pytest.mark.parametrize("write", [shown, in_markdown], ids=["", "md"])
+def test_what_could_not_be_had_is_said_whole_among_the_circumstances(
+    write: Callable[[Check], str],
+) -> None:
+    notes = ("This engine cannot pin containers to CPUs.", f"No limit of memory: {'x ' * 120}end.")
+    check = fine()
+    check = replace(
+        check,
+        placement=replace(check.placement, notes=notes[:1]),
+        runtime=replace(check.runtime, notes=notes[1:]),
+    )
+    text = " ".join(write(check).replace("`", "").split())
+    assert notes[0] in text
+    assert f"{' x' * 120} end" in text
+
+
+@pytest.mark.parametrize(
+    "write", [shown, in_markdown, lambda check: shown(check, ci=GITHUB)], ids=["", "md", "ci"]
+)
+def test_where_nothing_is_pinned_the_head_of_the_report_warns_of_it(
+    write: Callable[[Check], str],
+) -> None:
+    check = replace(fine(), placement=replace(fine().placement, server_cpus=(), client_cpus=()))
+    head = write(check).partition("metric ")[0]
+    assert "servers and load share all cores" in " ".join(head.split())
+    assert "share all cores" not in write(fine())
 
 
 def test_an_identity_is_shown_short_and_only_if_the_label_does_not_hold_it() -> None:
@@ -574,6 +684,17 @@ def test_colours_follow_the_verdict() -> None:
     assert colour(regression()) == red
     assert {colour(fine()), colour(improved()), colour(aa())} == {green}
     assert {colour(inconclusive()), colour(invalid())} == {yellow}
+
+
+@pytest.mark.parametrize("height", [10, 24, 200])
+def test_a_report_that_leaves_the_screen_says_the_verdict_again_at_its_end(height: int) -> None:
+    text = shown(regression(), force_terminal=True, color_system=None, height=height)
+    again = text.splitlines()[-1] == first_line(regression())
+    assert again is (text.count("\n") > height)
+
+
+def test_in_a_file_the_verdict_stands_once() -> None:
+    assert shown(regression(), height=10).count("REGRESSION: ") == 1
 
 
 # the logs of CI
@@ -676,7 +797,8 @@ def checks_with_places() -> tuple[Check, ...]:
         "id": PLACE,
         "backings": (BackingFacts(need=PLACE, summary=PLACE),),
         "host": replace(made_up_check().host, cpu_model=PLACE, system=PLACE, toolkit=PLACE),
-        "runtime": replace(made_up_check().runtime, name=PLACE, engine=PLACE),
+        "runtime": replace(made_up_check().runtime, name=PLACE, engine=PLACE, notes=(PLACE,)),
+        "placement": replace(made_up_check().placement, notes=(PLACE,)),
     }
     return (
         made_up_check(**common, pairs=2, found_in=1),
@@ -862,15 +984,35 @@ def test_in_junit_inconclusive_is_skipped_and_invalid_is_an_error() -> None:
 
 
 def test_in_junit_nothing_fails_in_a_check_that_found_no_regression() -> None:
-    """A row that is worse by far, where the geometric mean of all is within the tolerance."""
+    """A row that is worse, and not beyond doubt by more than the tolerance."""
     check = made_up_check(
-        ratio_cpu=1.2, workloads={f"w{n}": (f"GET /{n}",) for n in range(6)}, slow=("w0",), pairs=15
+        ratio_cpu=1.12,
+        noise=0.02,
+        workloads={f"w{n}": (f"GET /{n}",) for n in range(6)},
+        slow=("w0",),
+        pairs=15,
     )
     assert meaning(check).verdict is Verdict.FINE
     found = cases(check)
     assert found["toolkit check.w0 CPU per request, all endpoints"] == "skipped"
     assert "failure" not in found.values()
     assert "failure" not in cases(unconfirmed()).values()
+
+
+def test_in_junit_a_workload_that_decides_alone_fails_with_what_the_first_line_says() -> None:
+    found = cases(one_of_ten())
+    failed = [name for name, outcome in found.items() if outcome == "failure"]
+    assert failed == ["toolkit check.w3 CPU per request, all endpoints"]
+    (failure,) = in_junit(one_of_ten()).iter("failure")
+    assert first_line(one_of_ten()) == f"REGRESSION: {failure.get('message', '').splitlines()[0]}"
+
+
+def test_junit_says_why_pairs_do_not_count() -> None:
+    properties = [
+        (item.get("name"), item.get("value")) for item in in_junit(fine()).iter("property")
+    ]
+    assert ("lost", "1") in properties
+    assert ("pairs that do not count", "the load generator died") in properties
 
 
 def test_junit_counts_its_cases_and_knows_the_versions() -> None:

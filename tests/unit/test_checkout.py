@@ -135,7 +135,6 @@ def test_two_versions_can_be_there_at_once_even_the_same_one(
     ):
         assert one.folder != other.folder
         assert (one.identity, one.label) == (other.identity, other.label)
-        assert len(repository.worktrees) == 3
 
 
 def test_a_project_may_be_a_part_of_its_repository(
@@ -175,9 +174,7 @@ def test_at_the_end_nothing_is_left(
     with checkout(repository.folder, "main", guardian) as found:
         assert guardian.watching == [str(found.folder.parent)]
         (found.folder / "made-by-the-build").write_text("")
-        assert len(repository.worktrees) == 2
     assert list(temporary.iterdir()) == []
-    assert len(repository.worktrees) == 1
     assert guardian.watching == []
 
 
@@ -192,19 +189,118 @@ def test_after_an_exception_nothing_is_left_either(
     with pytest.raises(error), checkout(repository.folder, "main", guardian):
         raise error
     assert list(temporary.iterdir()) == []
-    assert len(repository.worktrees) == 1
 
 
-def test_what_a_killed_toolkit_has_left_in_git_is_forgotten(
+def test_what_git_knows_of_the_users_own_worktrees_stays(
     repository: Repository, guardian: FakeGuardian, tmp_path: Path
 ) -> None:
+    """Also of one whose folder is not there now, such as one on a disk that is not mounted."""
     repository.commit(app_py="only")
-    lost = tmp_path / "lost"
-    repository.git("worktree", "add", "--detach", str(lost), "main")
-    shutil.rmtree(lost)  # as the guardian does
-    with checkout(repository.folder, "main", guardian):
-        assert len(repository.worktrees) == 2
-    assert len(repository.worktrees) == 1
+    away = tmp_path / "away"
+    repository.git("worktree", "add", "--detach", str(away), "main")
+    shutil.rmtree(away)
+    before = repository.worktrees
+    index = (repository.folder / ".git" / "index").read_bytes()
+    for ref in ("main", WORKTREE):
+        with checkout(repository.folder, ref, guardian):
+            assert repository.worktrees == before
+    assert repository.worktrees == before
+    assert len(before) == 2
+    assert (repository.folder / ".git" / "index").read_bytes() == index
+
+
+# both alike
+
+
+def listed(folder: Path) -> dict[str, tuple[int, str]]:
+    """Give mode and content of all that lies in a folder."""
+
+    def content(item: Path) -> str:
+        if item.is_symlink():
+            return str(item.readlink())
+        return item.read_text() if item.is_file() else ""
+
+    return {
+        str(item.relative_to(folder)): (item.lstat().st_mode, content(item))
+        for item in folder.rglob("*")
+    }
+
+
+def test_a_folder_and_its_commit_are_copied_alike(
+    repository: Repository, guardian: FakeGuardian, tmp_path: Path
+) -> None:
+    """Nothing that is ignored, no .git, no submodule; modes, links and line ends as they are."""
+    part = Repository(tmp_path / "part")
+    part.commit(part_py="part")
+    repository.write(".gitignore", ".env\n__pycache__/\n")
+    repository.write(".gitattributes", "*.bat text eol=crlf\n")
+    repository.write("run.sh", "exit 0\n")
+    (repository.folder / "run.sh").chmod(0o755)
+    (repository.folder / "link").symlink_to("run.sh")
+    (repository.folder / "lost").symlink_to("nowhere")
+    repository.write("start.bat", "rem\r\n")
+    repository.write("services/shop/gr\u00f6\u00dfer.py", "x = 1\n")
+    allow = ("-c", "protocol.file.allow=always")
+    repository.git(*allow, "submodule", "--quiet", "add", str(part.folder), "part")
+    repository.commit(app_py="only")
+    repository.write(".env", "SECRET=1")
+    repository.write("__pycache__/app.pyc", "")
+    with (
+        checkout(repository.folder, "main", guardian) as commit,
+        checkout(repository.folder, WORKTREE, guardian) as worktree,
+    ):
+        found = listed(worktree.folder)
+        assert found == listed(commit.folder)
+        assert found["part"][1] == ""
+        assert "part/part.py" not in found
+        assert not {".git", ".env", "__pycache__"} & found.keys()
+        assert {"link", "lost", "services/shop/gr\u00f6\u00dfer.py"} <= found.keys()
+        assert found["start.bat"][1] == (repository.folder / "start.bat").read_text()
+
+
+def test_what_is_new_is_in_the_copy_and_what_is_deleted_is_not(
+    repository: Repository, guardian: FakeGuardian
+) -> None:
+    repository.commit(app_py="committed", old_py="old")
+    repository.write("app.py", "changed")
+    repository.write("sub/new.py", "new")
+    repository.write("results/checks/1/check.json", "{}")
+    (repository.folder / "old.py").unlink()
+    with checkout(repository.folder, WORKTREE, guardian, "results/") as found:
+        names = {name for name, (_, text) in listed(found.folder).items() if text}
+        assert names == {"app.py", "sub/new.py"}
+        assert (found.folder / "app.py").read_text() == "changed"
+        # what the app writes is written into the copy
+        (found.folder / "app.py").write_text("")
+    assert (repository.folder / "app.py").read_text() == "changed"
+
+
+def test_a_folder_that_became_a_link_is_one_in_the_copy(
+    repository: Repository, guardian: FakeGuardian
+) -> None:
+    repository.write("data/a.txt", "a")
+    repository.write("other/a.txt", "other")
+    repository.commit()
+    shutil.rmtree(repository.folder / "data")
+    (repository.folder / "data").symlink_to("other")
+    with checkout(repository.folder, WORKTREE, guardian) as found:
+        assert (found.folder / "data").is_symlink()
+        assert (found.folder / "data" / "a.txt").read_text() == "other"
+
+
+def test_a_part_of_a_repository_finds_what_lies_beside_it(
+    repository: Repository, guardian: FakeGuardian
+) -> None:
+    repository.write("common/shared.py", "shared")
+    repository.write("services/shop/app.py", "app")
+    repository.write("results/own.txt", "no result of the toolkit's")
+    repository.commit()
+    project = repository.folder / "services" / "shop"
+    for ref in ("main", WORKTREE):
+        with checkout(project, ref, guardian, "results") as found:
+            assert (found.folder / "app.py").read_text() == "app"
+            assert (found.folder / "../../common/shared.py").read_text() == "shared"
+            assert (found.folder / "../../results/own.txt").is_file()
 
 
 # the working tree
@@ -215,10 +311,12 @@ def test_a_working_tree_without_changes_is_its_commit(
 ) -> None:
     commit = repository.commit(app_py="only")
     with checkout(repository.folder, WORKTREE, guardian) as found:
-        assert found.folder == repository.folder
         assert found.identity == commit
         assert found.label == f"working tree ({commit[:9]}, unchanged)"
-        assert list(temporary.iterdir()) == []
+        assert guardian.watching == [str(found.folder.parent)]
+        assert (found.folder / "app.py").read_text() == "only"
+    assert list(temporary.iterdir()) == []
+    assert guardian.watching == []
     assert (repository.folder / "app.py").is_file()
 
 

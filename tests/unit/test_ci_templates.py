@@ -329,6 +329,7 @@ class TestTheActionsCheck:
                 "MAX_PAIRS": "15",
                 "METRIC": "cpu,memory",
                 "RUNTIME": "process",
+                "ENV": "SECRET_KEY\nGREETING=good day\n",
                 "FAIL_ON": "inconclusive",
                 "ARGUMENTS": "--port=8000\n--aa\n",
             },
@@ -349,10 +350,25 @@ class TestTheActionsCheck:
             "--max-pairs=15",
             "--metric=cpu,memory",
             "--runtime=process",
+            "--env=SECRET_KEY",
+            "--env=GREETING=good day",
             "--fail-on=inconclusive",
             "--port=8000",
             "--aa",
         ]
+
+    def test_a_tolerance_without_its_sign_is_no_check_and_it_is_said_how_to_write_it(
+        self, tmp_path: Path
+    ) -> None:
+        """By the toolkit itself: 10 would be 1,000 %, and nothing would ever fail."""
+        given = NOTHING_SET | {"INPUT_TOLERANCE": "10", "INPUT_BASE": "main", "INPUT_GET": "/"}
+        ended = run(
+            step(ACTION, "Check")["run"],
+            tmp_path,
+            {"BIN": str(Path(sys.executable).parent), **given},
+        )
+        assert outputs(tmp_path)["exit-code"] == "2"
+        assert "write 10% or 0.1" in ended.stderr
 
     def test_it_passes_nothing_that_was_not_given(self, tmp_path: Path) -> None:
         self.check(tmp_path, {})
@@ -689,6 +705,15 @@ class TestGitLab:
         written = re.findall(r"--output=\w+=(\S+)", "\n".join(job["script"]))
         kept = [*job["artifacts"]["paths"], job["artifacts"]["reports"]["junit"]]
         assert written == kept
+
+    def test_the_job_with_containers_installs_what_builds_an_image(self) -> None:
+        found = read(GITLAB)
+        local, docker = found["performance"], found[".performance-docker"]
+        # GitLab flattens lists within lists
+        common, *more = docker["before_script"]
+        assert common == local["before_script"]
+        installed = {word for line in more for word in line.split()}
+        assert {"docker-cli", "docker-buildx"} <= installed
 
     def test_wrong_settings_and_a_broken_environment_are_never_allowed_to_fail(self) -> None:
         assert set(read(GITLAB)["performance"]["allow_failure"]["exit_codes"]) <= {1, 4, 5}

@@ -213,3 +213,17 @@ def test_a_text_in_place_of_a_list_is_refused_as_such(tmp_path: Path, text: str)
 def test_a_part_may_be_spelt_in_per_cent(tmp_path: Path) -> None:
     (tmp_path / "toolkit.toml").write_text('[check]\ntolerance = "5%"\n')
     assert load_config(tmp_path).check.tolerance == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("tolerance", [1.0, 10.0, 0.0, -0.05, float("nan")])
+def test_a_tolerance_that_no_change_could_exceed_is_refused(tolerance: float) -> None:
+    """Who writes 10 means 10 %: as 1,000 % the gate would never fail."""
+    with pytest.raises(ConfigError, match=r"check\.tolerance = .* is out of range") as caught:
+        with_flags(Config(), {"check": {"tolerance": tolerance}})
+    assert "write 10% or 0.1" in caught.value.hint
+
+
+def test_a_tolerance_without_its_sign_is_refused_in_the_file_too(tmp_path: Path) -> None:
+    (tmp_path / "toolkit.toml").write_text("[check]\ntolerance = 10\n")
+    with pytest.raises(ConfigError, match=r"check\.tolerance = 10\.0 is out of range"):
+        load_config(tmp_path)

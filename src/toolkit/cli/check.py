@@ -1,5 +1,6 @@
 """``toolkit check``."""
 
+import contextlib
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from toolkit.cli.options import PART, common, grouped, patterns, running
 if TYPE_CHECKING:
     from toolkit.checked import Check
     from toolkit.config import CheckConfig, Config
+    from toolkit.errors import ToolkitError
     from toolkit.judgement import Assessment, Verdict
 
 _REGRESSION, _INVALID, _INCONCLUSIVE = 1, 4, 5
@@ -111,6 +113,14 @@ _HERE = ""
     "--install", "check_install", metavar="ARGUMENTS", help="What pip installs for such a process."
 )
 @click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="A variable of both servers, without a value from here; {side} in it is base or "
+    "candidate. Repeatable.",
+)
+@click.option(
     "--from",
     "stored",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -126,6 +136,7 @@ def command(
     may_differ: bool | None,
     stored: Path | None,
     results: Path | None,
+    variables: tuple[str, ...],
     config_file: Path | None,
     **given: Any,  # noqa: ANN401 - the options above, by table and key
 ) -> int:
@@ -138,12 +149,17 @@ def command(
     Exit codes: 0 no regression (or improved, or inconclusive), 1 regression, 4 invalid: nothing can
     be said, 5 inconclusive with --fail-on inconclusive.
     """
+    from toolkit.cli.sides import preferring_flags
     from toolkit.config import load_config, with_flags
 
-    given = {name: value for name, value in given.items() if value != ()}
+    given = {name: value for name, value in given.items() if value is not None and value != ()}
     if may_differ is not None:
         given["check_same_answers"] = not may_differ
-    config = with_flags(load_config(Path.cwd(), config_file), grouped(given))
+    flags = grouped(given)
+    config = load_config(Path.cwd(), config_file)
+    settings = preferring_flags(config.check, flags.get("check", {}))
+    settings = replace(settings, environment={**settings.environment, **_read(variables)})
+    config = with_flags(replace(config, check=settings), flags)
     if results is not None:
         config = replace(config, results=str(results))
     outputs = tuple(_outputs(config.check.outputs))
@@ -158,7 +174,8 @@ def command(
         history = _history(config.check)
         if history is not None and history.exists():
             read(history)  # what cannot be read should be said now, and not after minutes
-        check = measure(config, against_itself=aa, again=_again(sys.argv[1:]))
+        again = _again(sys.argv[1:])
+        check = measure(config, against_itself=aa, again=again, named=tuple(given))
     return _report(check, config, outputs, stored)
 
 
@@ -181,18 +198,39 @@ def _outputs(texts: tuple[str, ...]) -> Iterator[tuple[str, Path | None]]:
         yield kind, Path(name) if equals else None
 
 
+def _read(variables: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE``, and ``NAME`` with the value that it has here."""
+    from toolkit.errors import ConfigError
+
+    found = {}
+    for text in variables:
+        name, equals, value = text.partition("=")
+        if not name or not (equals or name in os.environ):
+            raise ConfigError(
+                f"--env {name}: there is no such variable here" if name else "--env without a name",
+                hint="Set it, or give --env NAME=VALUE.",
+            )
+        found[name] = value if equals else os.environ[name]
+    return found
+
+
+_ENV = "--env"
 _NOT_AGAIN = ("--seed", "--output", "--record", "--results", "--debug")
 """Flags that say where things go, or that the seed of this check takes the place of."""
 
 
 def _again(arguments: Sequence[str]) -> str:
-    """Give the command that measures the same again, but for the seed."""
+    """Give the command that measures the same again, but for the seed and for secrets."""
     kept = []
     rest = list(arguments)
     while rest:
         text = rest.pop(0)
-        flag, equals, _ = text.partition("=")
-        if flag not in _NOT_AGAIN:
+        flag, equals, value = text.partition("=")
+        if flag == _ENV:
+            # a value may be a secret, and this is stored
+            value = value if equals or not rest else rest.pop(0)
+            kept += [_ENV, value.partition("=")[0]]
+        elif flag not in _NOT_AGAIN:
             kept.append(text)
         elif not equals and rest and not rest[0].startswith("-"):
             rest.pop(0)
@@ -215,17 +253,36 @@ def _report(
     code = _exit_code(found.verdict, config.check)
     taken = any(file is None for _, file in outputs)
     show(check, found, messages() if taken else output(), ci=_ci())
+    faults: list[ToolkitError] = []
     for kind, file in outputs:
         text = _render(kind, check, found, code).rstrip("\n") + "\n"
         if file is None:
             click.echo(text, nl=False)
         else:
-            write_whole(file.absolute(), text)
+            with _collecting(faults):
+                write_whole(file.absolute(), text)
     if stored is None:
         path = check_path(Path(config.results), check.id)
         click.echo(f"\nStored in {path}; `toolkit check --from {path}` shows it again.", err=True)
-        _record(check, found, config.check)
+        with _collecting(faults):
+            _record(check, found, config.check)
+    for fault in faults:
+        if code != _REGRESSION:
+            raise fault
+        # what was found must not be hidden by a full disk
+        click.echo(f"toolkit: error: {fault}", err=True)
     return code
+
+
+@contextlib.contextmanager
+def _collecting(faults: "list[ToolkitError]") -> Iterator[None]:
+    """Put off what is wrong, so that one file that cannot be written keeps no other from it."""
+    from toolkit.errors import ToolkitError
+
+    try:
+        yield
+    except ToolkitError as fault:
+        faults.append(fault)
 
 
 def _exit_code(verdict: "Verdict", config: "CheckConfig") -> int:

@@ -5,20 +5,27 @@ import hashlib
 import secrets
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from toolkit.backing import Backings, open_backings
 from toolkit.catalog import Catalog
-from toolkit.check import Arena, run_check
+from toolkit.check import Arena, looks, run_check, seconds_expected
 from toolkit.check_store import check_path, save_check
-from toolkit.checked import Check, Side
+from toolkit.checked import Check, CheckSettings, Side, VersionFacts
+from toolkit.cli.sides import (
+    DEFAULT_STACK,
+    Compared,
+    Source,
+    compare,
+    refuse_idle_flags,
+    refuse_same,
+)
 from toolkit.cli.wiring import catalog, messages, placement, step_aside
 from toolkit.config import CheckConfig, Config
-from toolkit.errors import ConfigError, ToolkitError
+from toolkit.errors import ConfigError, StackError, ToolkitError
 from toolkit.host import read_counters, read_host
 from toolkit.load.duel import GET_FILE, LocustDuels
 from toolkit.model import Placement, Project, Stack, Workload
@@ -26,38 +33,35 @@ from toolkit.ports import Backing, Platform, Version
 from toolkit.progress import CheckProgress
 from toolkit.runtime.checkout import checked_out
 from toolkit.runtime.choice import open_runtime
+from toolkit.runtime.environments import InstallFault
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.overlay import with_requirements
 from toolkit.store import new_run_id, utc_now
+from toolkit.units import format_duration
 from toolkit.version import Origin, ProjectVersion, StackVersion
 
-_DEFAULT_STACK = "flask/gunicorn-gthread"
 _DEFAULT_WORKLOADS = ("list",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """Where one side comes from: one of these, or none of them for the toolkit's own files."""
-
-    ref: str = ""
-    image: str = ""
-    requirements: str = ""
-
-
-def measure(config: Config, *, against_itself: bool, again: str) -> Check:
+def measure(
+    config: Config, *, against_itself: bool, again: str, named: Collection[str] = ()
+) -> Check:
     """Build both versions and compare them.
 
     Args:
         config: Settings.
         against_itself: Whether the base is compared with itself.
         again: The command that does it again, but for the seed.
+        named: The flags that were given, as ``server_workers``.
 
     Raises:
         ConfigError: It is not clear what to compare, or by what.
         ToolkitError: Something cannot be built or started, or there is only one CPU.
     """
-    sources = _sources(config.check, against_itself=against_itself)
-    stack = config.check.stack or ("" if sources[Side.BASE] != _Source() else _DEFAULT_STACK)
+    compared = compare(config.check, Path.cwd(), against_itself=against_itself)
+    stack = compared.stack
+    if not stack:
+        refuse_idle_flags(named)
     workloads = _workloads(config.check, with_stack=bool(stack))
     where = placement(config)
     if len(where.server_cpus) and where.server_cpus == where.client_cpus:
@@ -69,9 +73,13 @@ def measure(config: Config, *, against_itself: bool, again: str) -> Check:
     step_aside(where)
     with contextlib.ExitStack() as opened:
         progress = opened.enter_context(CheckProgress(messages()))
+        if compared.remark:
+            progress.noted(compared.remark)
         ring = _Ring(config, where, opened.enter_context(Guardian()), progress, opened)
-        versions = ring.versions(sources, stack, workloads)
+        ring.open(compared, named)
         settings = config.check.settings
+        progress.noted(_duration(settings, len(workloads)))
+        versions = ring.versions(compared, workloads)
         seed = secrets.randbits(31) if config.check.seed is None else config.check.seed
         check = Check(
             id=ring.run_id,
@@ -134,37 +142,37 @@ class _Ring:
         self.run_id = new_run_id()
         self.runtimes: dict[Side, Platform] = {}
         self.started: tuple[Backing, ...] = ()
+        self._origins: dict[Side, tuple[Origin, Catalog]] = {}
 
-    def versions(
-        self, sources: Mapping[Side, _Source], stack: str, workloads: Sequence[Workload]
-    ) -> dict[Side, Version]:
-        """Build both versions."""
-        origins = {side: self._origin(source, stack) for side, source in sources.items()}
-        for side, (_, found) in origins.items():
-            self.runtimes[side] = self._runtime(side, found)
-        if not stack:
-            return {
-                side: ProjectVersion(
-                    self._project(side, source, origins[side][0], origins[side][1].path),
-                    origins[side][0],
-                    self.runtimes[side],
-                    self._progress,
-                )
-                for side, source in sources.items()
-            }
-        backings = self._backings(workloads)
-        return {
-            side: StackVersion(
-                _one_stack(found, stack),
-                origin,
-                self.runtimes[side],
-                backings.of_side(str(side), self.runtimes[side]),
-                self._progress,
-            )
-            for side, (origin, found) in origins.items()
+    def open(self, compared: Compared, named: Collection[str]) -> None:
+        """Get the files of both versions, and a runtime for each."""
+        self._origins = {
+            side: self._origin(source, compared.stack) for side, source in compared.sources.items()
         }
+        _refuse_same(compared, {side: origin for side, (origin, _) in self._origins.items()})
+        for side, (_, files) in self._origins.items():
+            self.runtimes[side] = self._runtime(side, files)
+        if not compared.stack:
+            refuse_idle_flags(named, docker=self.runtimes[Side.BASE].facts.name == "docker")
 
-    def _origin(self, source: _Source, stack: str) -> tuple[Origin, Catalog]:
+    def versions(self, compared: Compared, workloads: Sequence[Workload]) -> dict[Side, Version]:
+        """Build both versions."""
+        backings = self._backings(workloads) if compared.stack else None
+        found: dict[Side, Version] = {}
+        for side, (origin, files) in self._origins.items():
+            runtime = self.runtimes[side]
+            with _naming(side, origin):
+                if backings is None:
+                    project = self._project(side, compared.sources[side], origin, files.path)
+                    found[side] = ProjectVersion(project, origin, runtime, self._progress)
+                else:
+                    of_side = backings.of_side(str(side), runtime)
+                    stack = _one_stack(files, compared.stack)
+                    found[side] = StackVersion(stack, origin, runtime, of_side, self._progress)
+        _refuse_same(compared, {side: version.facts for side, version in found.items()})
+        return found
+
+    def _origin(self, source: Source, stack: str) -> tuple[Origin, Catalog]:
         """Get the files of a side."""
         if source.image:
             return Origin(label=f"image {source.image}"), Catalog(Path())
@@ -200,7 +208,7 @@ class _Ring:
             )
         )
 
-    def _project(self, side: Side, source: _Source, origin: Origin, folder: Path) -> Project:
+    def _project(self, side: Side, source: Source, origin: Origin, folder: Path) -> Project:
         check = self._config.check
         return Project(
             name=f"{Path.cwd().name} ({side})",
@@ -210,7 +218,9 @@ class _Ring:
             dockerfile=check.dockerfile,
             port=check.port,
             health=check.health,
-            environment=dict(check.environment),
+            environment={
+                name: value.replace("{side}", side) for name, value in check.environment.items()
+            },
             command=_words("--command", check.command),
             install=_words("--install", check.install),
         )
@@ -230,31 +240,34 @@ class _Ring:
         return backings
 
 
-def _sources(check: CheckConfig, *, against_itself: bool) -> dict[Side, _Source]:
-    """Say where the sides come from: images go before requirements, and these before refs."""
-    if check.base_image or check.candidate_image:
-        base, candidate = _Source(image=check.base_image), _Source(image=check.candidate_image)
-        missing = "--base-image and --candidate-image"
-    elif check.base_requirements or check.candidate_requirements:
-        base = _Source(requirements=check.base_requirements)
-        candidate = _Source(requirements=check.candidate_requirements)
-        missing = "--base-requirements and --candidate-requirements"
-    else:
-        base, candidate = _Source(ref=check.base), _Source(ref=check.candidate)
-        missing = "--base"
-    if against_itself:
-        candidate = base
-    if _Source() in (base, candidate) and not against_itself:
-        raise ConfigError(
-            f"what is compared is not said: give {missing}",
-            hint="`toolkit check --base origin/main` compares this folder with that branch, "
-            "`toolkit check --aa` shows what this machine can tell.",
-        )
-    if base.requirements and not check.stack:
-        raise ConfigError(
-            "requirements are compared on a stack", hint=f"Give --stack {_DEFAULT_STACK}."
-        )
-    return {Side.BASE: base, Side.CANDIDATE: candidate}
+@contextlib.contextmanager
+def _naming(side: Side, origin: Origin) -> Iterator[None]:
+    """Say which version it is that cannot be built: nothing can be said then.
+
+    Raises:
+        StackError: It cannot be built.
+    """
+    try:
+        yield
+    except (StackError, InstallFault) as error:
+        raise StackError(
+            f"the {side} ({origin.label}): {error}", hint=error.hint, log=error.log
+        ) from error
+
+
+def _refuse_same(compared: Compared, found: Mapping[Side, Origin | VersionFacts]) -> None:
+    if not compared.against_itself:
+        refuse_same(*((found[side].label, found[side].identity) for side in Side))
+
+
+def _duration(settings: CheckSettings, workloads: int) -> str:
+    """Say how long it takes before it begins."""
+    counts = looks(settings.max_pairs)
+    ends = tuple(dict.fromkeys((counts[0], counts[-1])))
+    pairs = " to ".join(map(str, ends))
+    times = [format_duration(seconds_expected(settings, workloads, count)) for count in ends]
+    twice = " (twice that for a regression)" if settings.confirm else ""
+    return f"{pairs} pairs, about {' to '.join(times)}{twice}, without building."
 
 
 def _workloads(check: CheckConfig, *, with_stack: bool) -> tuple[Workload, ...]:
@@ -281,7 +294,8 @@ def _workloads(check: CheckConfig, *, with_stack: bool) -> tuple[Workload, ...]:
     if not found:
         raise ConfigError(
             "what is requested is not said",
-            hint="Give --get / (repeatable), or a --locustfile with the traffic of your app.",
+            hint="Give --get / (repeatable), or a --locustfile with the traffic of your app; "
+            f"--stack {DEFAULT_STACK} takes a reference stack instead.",
         )
     return tuple(found)
 

@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions
-from rich.measure import Measurement as Width
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Table
@@ -19,12 +18,12 @@ from toolkit.measured import Severity
 from toolkit.report.check_tables import TONES, Sheet, Tone, endpoints, metrics, noise
 from toolkit.report.check_text import plain
 from toolkit.report.check_wording import Wording
+from toolkit.report.columns import widest
 
 GITHUB, GITLAB = "github", "gitlab"
 
 _MOST_ROWS = 12
 _MOST_FOLDED_ROWS = 100
-_UNBOUNDED = 10_000
 _STYLES = {
     Tone.PLAIN: "",
     Tone.BAD: "red",
@@ -64,11 +63,12 @@ class _Terminal:
         self._assessment = assessment
         self._console = console
         self._wording = Wording(check, assessment)
+        self._height = 0
 
     def show(self) -> None:
         check, assessment, wording = self._check, self._assessment, self._wording
-        style = _STYLES[TONES[assessment.verdict]]
-        self._print(Text(wording.headline(), style=f"bold {style}"))
+        verdict = Text(wording.headline(), style=f"bold {_STYLES[TONES[assessment.verdict]]}")
+        self._print(verdict)
         self._print(Text(wording.sureness()))
         if assessment.changes:
             self._table(metrics(check, assessment))
@@ -76,7 +76,7 @@ class _Terminal:
             self._print(Text("\nWhat this machine can tell", style="bold"))
             self._print(Text(wording.abilities()))
             self._table(noise(check, assessment))
-        self._bullets("\nWhy", map(Text, wording.reasons()))
+        self._bullets(f"\n{wording.reasons_title}", map(Text, wording.reasons()))
         self._bullets(f"\n{wording.advice_title}", map(Text, wording.advice()))
         if assessment.rows:
             self._print(Text("\nBy endpoint", style="bold"))
@@ -92,14 +92,20 @@ class _Terminal:
         self._print(Text(f"\n{wording.circumstances()}", style="dim"))
         if check.again:
             # a line that the console breaks could not be copied
-            self._console.print(Text(f"\nAgain: {wording.command()}"), soft_wrap=True)
+            self._print(Text(f"\nAgain: {wording.command()}"), soft_wrap=True)
+        if self._console.is_terminal and self._height >= self._console.height:
+            # the first line has left the screen
+            self._print(Text("\n").append_text(verdict))
 
-    def _print(self, text: Text) -> None:
-        self._console.print(text)
+    def _print(self, item: RenderableType, *, soft_wrap: bool = False) -> None:
+        self._height += len(self._console.render_lines(item, pad=False))
+        self._console.print(item, soft_wrap=soft_wrap)
 
     def _table(self, sheet: Sheet) -> None:
-        table, hidden = _fitting(sheet, self._console)
-        self._console.print(table)
+        table, hidden = widest(
+            sheet.columns, self._console, lambda shown: _table(sheet.only(shown))
+        )
+        self._print(table)
         left_out = f" Not shown for lack of width: {', '.join(hidden)}." if hidden else ""
         self._print(Text(f"{sheet.note}{left_out}", style="dim"))
 
@@ -111,7 +117,7 @@ class _Terminal:
             grid.add_row("-", text)
         if grid.rows:
             self._print(Text(title, style="bold"))
-            self._console.print(grid)
+            self._print(grid)
 
     def _compared(self) -> None:
         grid = Table.grid(padding=(0, 2))
@@ -119,21 +125,7 @@ class _Terminal:
         grid.add_column(overflow="fold")
         for label, text in self._wording.compared():
             grid.add_row(label, Text(text))
-        self._console.print(Padding(grid, (1, 0, 0, 0)))
-
-
-def _fitting(sheet: Sheet, console: Console) -> tuple[Table, list[str]]:
-    """Make a table of as many columns as there is room for; name the others."""
-    hidden: list[str] = []
-    table = _table(sheet)
-    unbounded = console.options.update(width=_UNBOUNDED)
-    droppable = sorted((c for c in sheet.columns if c.drop), key=lambda column: -column.drop)
-    while droppable and Width.get(console, unbounded, table).maximum > console.width:
-        gone = droppable.pop(0).title
-        sheet = sheet.without(gone)
-        hidden.append(gone)
-        table = _table(sheet)
-    return table, hidden
+        self._print(Padding(grid, (1, 0, 0, 0)))
 
 
 def _table(sheet: Sheet) -> Table:
@@ -171,7 +163,9 @@ class _Log:
         if check.against_itself and assessment.changes:
             self._lines("", "What this machine can tell", wording.abilities())
             self._lines(*_aligned(noise(check, assessment)))
-        self._bullets("Why:", wording.reasons())
+        if wording.packages():
+            self._lines("", wording.packages())
+        self._bullets(f"{wording.reasons_title}:", wording.reasons())
         self._bullets(f"{wording.advice_title}:", wording.advice())
         self._lines("")
         if assessment.rows:

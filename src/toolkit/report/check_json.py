@@ -11,8 +11,8 @@ lost        pairs that do not
 confirmed   whether a second series agreed with a regression, null where there was none
 tolerance   part by which the candidate may be worse
 changes     one object for each metric over all workloads, see below
-rows        the same by workload and endpoint; secondary
-reasons     why it is not a plain verdict
+rows        the same by workload and endpoint; secondary, but for those that decide ("gated")
+reasons     why it is not a plain verdict, and why pairs do not count
 findings    {"rule", "severity", "message", "pairs"}: what was found, in how many pairs
 noise       of a version against itself, else empty: {"metric", "gated", "pairs", "spread" (standard
             deviation of the pairs' log ratio), "half_width", "detectable" ({"6": ..., "20": ...}:

@@ -1,5 +1,6 @@
 """The tables of a check as text, for any medium that can show a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +9,7 @@ from toolkit.floor import CHANCE, floors
 from toolkit.judgement import Assessment, Change, Verdict
 from toolkit.report.check_text import (
     change_of,
+    decides,
     loss_of,
     name_of,
     short_name_of,
@@ -39,6 +41,10 @@ TONES = {
 }
 
 
+_DECIDES = "!"
+"""Marks a row that decides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a sheet; the highest ``drop`` goes first where the width does not do."""
@@ -63,9 +69,9 @@ class Sheet:
     tones: tuple[Tone, ...]
     note: str
 
-    def without(self, title: str) -> "Sheet":
-        """Leave a column out."""
-        kept = [at for at, column in enumerate(self.columns) if column.title != title]
+    def only(self, columns: Sequence[Column]) -> "Sheet":
+        """Leave all other columns out."""
+        kept = [at for at, column in enumerate(self.columns) if column in columns]
         return Sheet(
             columns=tuple(self.columns[at] for at in kept),
             rows=tuple(tuple(row[at] for at in kept) for row in self.rows),
@@ -98,7 +104,7 @@ def metrics(check: Check, assessment: Assessment) -> Sheet:
         ),
         rows=tuple(rows),
         tones=tuple(tones),
-        note=_about_intervals(assessment),
+        note=_about_intervals(assessment) + _about_deciding(assessment),
     )
 
 
@@ -120,24 +126,36 @@ def _about_intervals(assessment: Assessment) -> str:
     )
 
 
+def _about_deciding(assessment: Assessment) -> str:
+    count = sum(decides(row, assessment) for row in assessment.rows)
+    if not count:
+        return ""
+    verb = "decides" if count == 1 else "decide"
+    return f" {counted(count, 'row')} by endpoint {verb}, too: see {_DECIDES} there."
+
+
 def endpoints(wording: Wording, most: int) -> Sheet:
-    """Give workloads and endpoints: the significant ones first, the worst of them at the top.
+    """Give workloads and endpoints: those that decide, the significant ones, the worst of them.
 
     Args:
         wording: Names the places.
         most: Rows that are shown.
     """
-    all_rows = wording.assessment.rows
-    ordered = sorted(all_rows, key=lambda row: (not significant(row), -loss_of(row)))
+    assessment = wording.assessment
+    ordered = sorted(
+        assessment.rows,
+        key=lambda row: (not decides(row, assessment), not significant(row), -loss_of(row)),
+    )
     rows: list[tuple[str, ...]] = []
     tones = []
     for row in ordered[:most]:
         _, base, candidate, change = _cells(row)
-        mark = " *" if significant(row) else ""
+        alone = decides(row, assessment)
+        mark = (" *" if significant(row) else "") + (f" {_DECIDES}" if alone else "")
         place = wording.place(row.workload or "", row.endpoint)
         rows.append((place, short_name_of(row.metric), base, candidate, f"{change}{mark}", _p(row)))
         worse = Tone.BAD if loss_of(row) > 1 else Tone.GOOD
-        tones.append(worse if significant(row) else Tone.QUIET)
+        tones.append(worse if significant(row) or alone else Tone.QUIET)
     return Sheet(
         columns=(
             Column("endpoint", right=False),
@@ -149,7 +167,7 @@ def endpoints(wording: Wording, most: int) -> Sheet:
         ),
         rows=tuple(rows),
         tones=tuple(tones),
-        note=_about_rows(wording.assessment, most),
+        note=_about_rows(assessment, ordered[most:]),
     )
 
 
@@ -159,19 +177,24 @@ def _p(row: Change) -> str:
     return f"{row.p:.3f}" if row.p >= 0.001 else "< 0.001"
 
 
-def _about_rows(assessment: Assessment, most: int) -> str:
+def _about_rows(assessment: Assessment, hidden: Sequence[Change]) -> str:
     rows = assessment.rows
+    role = "Secondary: no row decides."
+    if any(decides(row, assessment) for row in rows):
+        role = (
+            f"{_DECIDES} decides, being worse by more than the tolerance with its whole interval; "
+            "the others are secondary."
+        )
     text = (
-        f"Secondary: no row decides. * is significant: p of the signed ranks at most "
+        f"{role} * is significant: p of the signed ranks at most "
         f"{SIGNIFICANCE:g}, Holm's correction for {counted(len(rows), 'row')} included."
     )
     needed = least_rounds(max(len(rows), 1))
     if assessment.pairs < needed:
         text += f" With {counted(assessment.pairs, 'pair')} none can be: it takes {needed}."
-    left = len(rows) - most
-    if left > 0:
-        marked = max(sum(map(significant, rows)) - most, 0)
-        text += f" {counted(left, 'row')} more not shown, {marked} of them significant."
+    if hidden:
+        marked = sum(map(significant, hidden))
+        text += f" {counted(len(hidden), 'row')} more not shown, {marked} of them significant."
     return text
 
 

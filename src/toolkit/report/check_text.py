@@ -3,7 +3,7 @@
 import unicodedata
 
 from toolkit.checked import Metric
-from toolkit.judgement import Change, worsening
+from toolkit.judgement import Assessment, Change, Verdict, worsening
 from toolkit.stats import SIGNIFICANCE, Ratio
 from toolkit.units import format_bytes, format_latency, format_rate
 
@@ -86,6 +86,12 @@ def tolerance_of(part: float) -> str:
 def significant(row: Change) -> bool:
     """Tell whether a row differs, corrected for the number of rows."""
     return row.p is not None and row.p <= SIGNIFICANCE
+
+
+def decides(row: Change, assessment: Assessment) -> bool:
+    """Tell whether a workload alone is a regression, whatever all of them together are."""
+    sound = assessment.verdict is not Verdict.INVALID
+    return sound and row.gated and row.verdict is Verdict.REGRESSION
 
 
 def loss_of(change: Change) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,7 +16,17 @@ from toolkit.plan import RATE_STRETCH, recovery_limit
 from toolkit.stats import Interval, Ratio
 from toolkit.units import format_bytes, format_latency, format_rate
 
+
+class _Droppable(Protocol):
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def drop(self) -> int: ...
+
+
 _T = TypeVar("_T")
+_C = TypeVar("_C", bound=_Droppable)
 _UNBOUNDED = 10_000
 
 
@@ -34,16 +44,29 @@ def fitting(
     rows: Sequence[Row], columns: Sequence[Column], console: Console
 ) -> tuple[Table, list[str]]:
     """Make a table of as many columns as there is room for; name the others."""
+    return widest(columns, console, lambda shown: _table(rows, shown))
+
+
+def widest(
+    columns: Sequence[_C], console: Console, make: Callable[[Sequence[_C]], Table]
+) -> tuple[Table, list[str]]:
+    """Make a table of as many columns as there is room for; name the others.
+
+    Args:
+        columns: All of them; the highest ``drop`` goes first, 0 never.
+        console: Where the room is.
+        make: Makes the table of those that are given.
+    """
     hidden: list[str] = []
     shown = list(columns)
-    table = _table(rows, shown)
+    table = make(shown)
     droppable = sorted((c for c in columns if c.drop), key=lambda column: -column.drop)
     unbounded = console.options.update(width=_UNBOUNDED)
     while droppable and Width.get(console, unbounded, table).maximum > console.width:
         gone = droppable.pop(0)
         shown.remove(gone)
         hidden.append(gone.title)
-        table = _table(rows, shown)
+        table = make(shown)
     return table, hidden
 
 

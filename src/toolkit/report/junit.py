@@ -3,6 +3,7 @@
 One test case for each metric that decides, over all endpoints, and one for each row by workload or
 endpoint. A case fails only in a check that found a regression, so that a report never says anything
 else than the exit code: what is worse in a row, in a check that is not, is skipped with the reason.
+Pairs that do not count, and why, are among the properties.
 """
 
 import re
@@ -16,6 +17,7 @@ from toolkit.checked import Check
 from toolkit.judgement import Assessment, Change, Verdict
 from toolkit.report.check_text import (
     change_of,
+    decides,
     name_of,
     plain,
     significant,
@@ -59,7 +61,7 @@ def junit(check: Check, assessment: Assessment) -> str:
     stamp = began.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = ET.SubElement(suites, "testsuite", {"name": _SUITE, **counts, "timestamp": stamp})
     properties = ET.SubElement(suite, "properties")
-    for name, value in _properties(check, assessment):
+    for name, value in _properties(wording):
         ET.SubElement(properties, "property", name=name, value=_quote(value))
     for case in cases:
         _add(suite, case)
@@ -82,7 +84,8 @@ def _add(suite: ET.Element, case: _Case) -> None:
         ET.SubElement(element, "system-out").text = case.output
 
 
-def _properties(check: Check, assessment: Assessment) -> Iterator[tuple[str, str]]:
+def _properties(wording: Wording) -> Iterator[tuple[str, str]]:
+    check, assessment = wording.check, wording.assessment
     yield "verdict", str(assessment.verdict)
     yield "check", check.id
     for side, version in (("base", check.base), ("candidate", check.candidate)):
@@ -92,6 +95,9 @@ def _properties(check: Check, assessment: Assessment) -> Iterator[tuple[str, str
         yield "stack", check.stack
     yield "seed", str(check.seed)
     yield "pairs", str(assessment.pairs)
+    yield "lost", str(assessment.lost)
+    for reason in wording.reasons():
+        yield wording.reasons_title.lower(), reason
     yield "tolerance", tolerance_of(check.settings.tolerance)
 
 
@@ -140,10 +146,14 @@ def _of_rows(wording: Wording) -> Iterator[_Case]:
 
 
 def _judge_row(wording: Wording, row: Change) -> tuple[str, str]:
-    """Say what became of a row, which decides nothing and never fails by itself."""
+    """Say what became of a row: one that does not decide never fails by itself."""
     if wording.assessment.verdict is Verdict.INVALID:
         return "skipped", "the check is invalid"
     told = change_of(row.ratio)
+    if decides(row, wording.assessment):
+        if wording.assessment.verdict is Verdict.REGRESSION:
+            return "failure", _sentences(wording.summary(row), wording.sureness())
+        return "skipped", _sentences(wording.summary(row), *wording.reasons())
     if row.verdict is Verdict.REGRESSION and significant(row):
         if wording.assessment.verdict is Verdict.REGRESSION:
             return "failure", told

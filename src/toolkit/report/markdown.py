@@ -46,7 +46,9 @@ def _parts(wording: Wording) -> Iterator[Iterable[str]]:
     if check.against_itself and assessment.changes:
         yield ("What this machine can tell:", "", wording.abilities(), "")
         yield _table(noise(check, assessment))
-    yield _bullets("Why", wording.reasons())
+    if wording.packages():
+        yield (wording.packages(), "")
+    yield _bullets(wording.reasons_title, wording.reasons())
     yield _bullets(wording.advice_title, wording.advice())
     if assessment.rows:
         yield _folded("By endpoint", _table(endpoints(wording, _MOST_ROWS)))

@@ -64,11 +64,14 @@ def open_runtime(
                 return
     from toolkit.runtime.process import ProcessRuntime  # noqa: PLC0415 - not needed with Docker
 
-    yield ProcessRuntime(
-        image=config.image,
-        knobs=config.server,
-        placement=placement,
-        reason=reason,
-        guardian=guardian,
-        port=port,
-    )
+    with contextlib.closing(
+        ProcessRuntime(
+            image=config.image,
+            knobs=config.server,
+            placement=placement,
+            reason=reason,
+            guardian=guardian,
+            port=port,
+        )
+    ) as runtime:
+        yield runtime

@@ -20,7 +20,7 @@ from toolkit.runtime import postgres
 from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
-from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
+from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, wait_until_ready
 from toolkit.runtime.settings import (
     environment_of,
     facts_of,
@@ -240,6 +240,7 @@ class DockerRuntime:
             command=project_command(project, **listening) or None,
             user="",
             confined=False,
+            tmpfs={},  # its own /tmp may hold something
             host_network=False,
             publish=None if direct else port,
             container_port=project.port,
@@ -259,6 +260,7 @@ class DockerRuntime:
                 death=container.death,
                 log_tail=container.log_tail,
                 timeout=_START_TIMEOUT,
+                hint=PROJECT_HINT,
             )
             container.look_up_cgroup()
             yield DockerService(container, f"http://{host}:{port}", time.monotonic() - began)

@@ -28,6 +28,9 @@ RUN_LABEL = "toolkit.run"
 _OWNER_LABEL = "toolkit.owner"
 """The process that created it, so that what a dead one left can be told from what is in use."""
 
+BUILDER_LABEL = "toolkit.builder"
+"""The process that built an image; not the owner's, which containers would have from images."""
+
 _START_HINT = "Start the Docker engine, or take --runtime process."
 _LOG_LINES = 20
 _INTERVAL = 0.05
@@ -347,6 +350,23 @@ class Engine:
             except docker.errors.ImageNotFound:
                 return None
 
+    def remove_unused(self, image: str) -> None:
+        """Remove an image that has no name any more, unless a container or a process needs it.
+
+        A process does that lives and has built it: another check, between two of its containers.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        with (
+            contextlib.suppress(StackError),  # in use, or gone already
+            _translated(f"removing image {image}"),
+        ):
+            found = self._client.images.get(image)
+            builder = str(found.labels.get(BUILDER_LABEL) or "")
+            if not found.tags and not (builder and _lives(builder)):
+                self._client.images.remove(image)
+
     def pull(self, tag: str) -> str | None:
         """Fetch an image from its registry and give None, or the reason why that failed."""
         try:
@@ -464,7 +484,7 @@ class Engine:
                 spec.image,
                 list(spec.command) if spec.command else None,
                 name=spec.name,
-                labels={RUN_LABEL: spec.run, _OWNER_LABEL: _owner(os.getpid()) or ""},
+                labels={RUN_LABEL: spec.run, _OWNER_LABEL: own_name()},
                 environment=dict(spec.environment),
                 user=spec.user or None,
                 tmpfs=dict(spec.tmpfs),
@@ -510,12 +530,21 @@ class Engine:
             )
         for sdk in found:
             owner = sdk.labels[_OWNER_LABEL]
-            if owner and _owner(int(owner.split()[0])) != owner:
+            if owner and not _lives(owner):
                 Container(sdk).remove()
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def own_name() -> str:
+    """Name this process as no other is."""
+    return _owner(os.getpid()) or ""
+
+
+def _lives(owner: str) -> bool:
+    return _owner(int(owner.split(maxsplit=1)[0])) == owner
 
 
 def _owner(pid: int) -> str | None:

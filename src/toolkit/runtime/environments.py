@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,15 @@ from toolkit.runtime import recipe
 
 _STAMP = "toolkit-complete"
 _TIMEOUT = 900
+_FILE_FLAGS = ("-r", "--requirement", "-c", "--constraint")
+_PLAIN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(?:\[[^\]]*\])?\s*(?:[(<>=!~][^@/:$;]*)?(?:;[^$]*)?"
+)
+"""A requirement that an index answers (PEP 508), by no address and by no path."""
+
+
+class InstallFault(EnvironmentFault):
+    """Packages cannot be installed; who asked for them may be at fault as well as the machine."""
 
 
 def cache_folder() -> Path:
@@ -29,6 +39,7 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
 
     Raises:
         ConfigError: A lock file is missing.
+        InstallFault: The packages cannot be installed.
         EnvironmentFault: It cannot be made: no package index, no space, no permission.
     """
     locks = recipe.locks(stack)
@@ -45,24 +56,67 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
     return _ensure(name, stack.id, install, image, observer)
 
 
-def ensure_project_environment(project: Project, image: ImageConfig, observer: Observer) -> Path:
+def ensure_project_environment(
+    project: Project, image: ImageConfig, observer: Observer, make_place: Callable[[], Path]
+) -> Path:
     """Make the environment of a user's own app, or find it unchanged; give its folder.
 
+    Args:
+        project: Whose.
+        image: How packages are installed.
+        observer: Told what is installed.
+        make_place: Gives a new folder, for an environment that is not to be kept: one that depends
+            on more than is known beforehand, such as the project's own sources.
+
     Raises:
+        InstallFault: The packages cannot be installed.
         EnvironmentFault: It cannot be made.
     """
     assert project.folder is not None  # noqa: S101 - a process has its sources
     sources = project.folder
-    named = {text: sources / text for text in project.install if (sources / text).is_file()}
-    # what is installed from the folder itself, such as ".", depends on all of it
-    whole = any((sources / text).is_dir() for text in project.install)
-    version = (project.identity,) if whole else ()
-    inputs = recipe.digest(named, (*_python(), *project.install, *version))
 
     def install(folder: Path) -> None:
         _install(folder, list(project.install), image, cwd=sources)
 
+    files = _flat_files(project.install, sources)
+    if files is None:
+        observer.noted(f"Installing {project.name} into an environment of its own ...")
+        folder = make_place() / "environment"
+        install(folder)
+        return folder
+    inputs = recipe.digest(files, (*_python(), *project.install, image.index_url))
     return _ensure(f"project-{inputs}", project.name, install, image, observer)
+
+
+def _flat_files(arguments: Sequence[str], folder: Path) -> dict[str, Path] | None:
+    """Name the files that say all that is installed besides what the arguments say themselves.
+
+    None if there may be more to it: files that name others, paths, addresses, flags.
+    """
+    files = {}
+    rest = iter(arguments)
+    for text in rest:
+        if text not in _FILE_FLAGS:
+            if not _is_plain(text, folder):
+                return None
+            continue
+        name = next(rest, "")
+        file = folder / name
+        if not file.is_file() or not all(_is_plain(line, folder) for line in _lines(file)):
+            return None
+        files[name] = file
+    return files
+
+
+def _lines(file: Path) -> list[str]:
+    text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    lines = (re.split(r"\s--hash=|(?:^|\s)#", line)[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _is_plain(text: str, folder: Path) -> bool:
+    # what is there by that name may be an archive that is meant
+    return _PLAIN.fullmatch(text) is not None and not (folder / text).exists()
 
 
 def _python() -> tuple[str, str]:
@@ -132,9 +186,9 @@ def _run(command: list[str], image: ImageConfig, cwd: Path | None) -> None:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        raise EnvironmentFault(f"installing packages took longer than {_TIMEOUT} s") from None
+        raise InstallFault(f"installing packages took longer than {_TIMEOUT} s") from None
     if done.returncode != 0:
-        raise EnvironmentFault(
+        raise InstallFault(
             f"packages cannot be installed: {Path(command[0]).name} ended with {done.returncode}",
             hint="Is the package index reachable (--index-url, --ca-bundle, proxy)?",
             log="\n".join((done.stdout + done.stderr).strip().splitlines()[-10:]),

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from toolkit.errors import ConfigError, EnvironmentFault, StackError
 from toolkit.model import Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
-from toolkit.runtime.engine import Engine
+from toolkit.runtime.engine import BUILDER_LABEL, Engine, own_name
 from toolkit.runtime.ready import as_fault
 
 DEFAULT_BASE = "python:3.13-slim"
@@ -24,6 +25,7 @@ DEBIAN_POSTGRES = "toolkit-postgres:trixie-17"
 """What docker/postgres.Dockerfile builds where no registry is reached."""
 
 _INPUTS_LABEL = "toolkit.inputs"
+_PROJECT_LABEL = "toolkit.project"
 _LOG_LINES = 20
 
 
@@ -70,10 +72,11 @@ class Images:
         return self._build(recipe.DOCKERFILE, files, base, tag, inputs, arguments)
 
     def of_project(self, project: Project, observer: Observer) -> str:
-        """Find, fetch or build the image of a user's own app; give its tag.
+        """Find, fetch or build the image of a user's own app; give its tag, or its id if built.
 
-        It is built by the ``docker`` command where there is one, since that may have BuildKit,
-        which many recipes need and the engine alone does not offer.
+        It is built by the ``docker`` command, since that may have BuildKit, which many recipes need
+        and the engine alone does not offer. It stays, so that the next check finds its layers, and
+        the one of that name before it goes: there is one of each side of a project.
 
         Raises:
             ConfigError: There is neither an image nor a recipe.
@@ -94,8 +97,25 @@ class Images:
             )
         observer.noted(f"Building the image of {project.name} ...")
         tag = f"toolkit/project:{recipe.digest({}, (project.name,))}"
-        build_image(project.folder, project.dockerfile, tag, _proxies(os.environ), self._image)
-        return tag
+        before = self._engine.image_id(tag)
+        labels = {_PROJECT_LABEL: project.name, BUILDER_LABEL: own_name()}
+        built = build_image(
+            project.folder,
+            project.dockerfile,
+            tag,
+            arguments=_proxies(os.environ),
+            labels=labels,
+            image=self._image,
+        )
+        if not self._engine.has_image(built):
+            raise StackError(
+                f"the image of {project.name} was built, but the engine does not hold it",
+                hint="The docker command builds elsewhere: `docker buildx use default` has it "
+                "build on the engine, or set BUILDX_BUILDER for a builder that loads its images.",
+            )
+        if before not in (None, built):
+            self._engine.remove_unused(before)
+        return built
 
     def of_upstream(self, observer: Observer) -> str:
         """Build the image of the upstream that delays, or find it unchanged; give its tag.
@@ -213,9 +233,15 @@ class Images:
 
 
 def build_image(
-    folder: Path, dockerfile: str, tag: str, arguments: Mapping[str, str], image: ImageConfig
-) -> None:
-    """Build an image with the ``docker`` command.
+    folder: Path,
+    dockerfile: str,
+    tag: str,
+    *,
+    arguments: Mapping[str, str],
+    labels: Mapping[str, str],
+    image: ImageConfig,
+) -> str:
+    """Build an image with the ``docker`` command; give its id, which the engine may not hold.
 
     Raises:
         EnvironmentFault: There is no such command.
@@ -231,21 +257,28 @@ def build_image(
     command = [docker, "build", "--force-rm", "--file", str(folder / dockerfile), "--tag", tag]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
+    for name, value in labels.items():
+        command += ["--label", f"{name}={value}"]
     if image.rebuild:
         command.append("--no-cache")
-    done = subprocess.run(
-        [*command, str(folder)],
-        check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    with tempfile.TemporaryDirectory(prefix="toolkit-build-") as place:
+        told = Path(place) / "id"
+        done = subprocess.run(
+            [*command, "--iidfile", str(told), str(folder)],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        # without a word on it there is an image nowhere
+        built = told.read_text(encoding="utf-8").strip() if told.is_file() else ""
     if done.returncode != 0:
         raise StackError(
             f"its image cannot be built: docker build ended with {done.returncode}",
             log="\n".join(done.stdout.strip().splitlines()[-_LOG_LINES:]),
         )
+    return built
 
 
 def _can_bootstrap() -> bool:

@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from toolkit.runtime.environments import ensure_environment, ensure_project_envi
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.proctree import descendants, read_cost
-from toolkit.runtime.ready import as_fault, free_port, wait_until_ready
+from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, wait_until_ready
 from toolkit.runtime.settings import (
     environment_of,
     facts_of,
@@ -48,6 +50,7 @@ from toolkit.runtime.upstream import upstream_facts
 _START_TIMEOUT = 30.0
 _NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5.0
+_AT_HAND = "No --install: both versions run with the packages at hand, each on its own files."
 _NO_PATIENCE = 0.0
 """Of a server that was measured nothing more is wanted; ``ProcessService.stop`` is patient."""
 
@@ -113,6 +116,8 @@ class ProcessRuntime:
         reason: Why no container was taken.
         guardian: Told what to end should this process be killed.
         port: Fixed port on loopback, 0 for any.
+
+    Close it, and the environments that are not kept are removed.
     """
 
     def __init__(
@@ -131,6 +136,7 @@ class ProcessRuntime:
         self._guardian = guardian
         self._port = port
         self._environments: dict[str, Path] = {}
+        self._not_kept = contextlib.ExitStack()
         self.facts = RuntimeFacts(
             name="process",
             reason=reason,
@@ -138,6 +144,10 @@ class ProcessRuntime:
             memory_kind="PSS of the process tree" if HAS_PSS else "USS of the process tree",
             notes=tuple(_shortfalls(placement)),
         )
+
+    def close(self) -> None:
+        """Remove the environments that are not kept."""
+        self._not_kept.close()
 
     def prepare(self, stack: Stack, observer: Observer) -> StackFacts:
         """See ``ports.Runtime``."""
@@ -230,8 +240,18 @@ class ProcessRuntime:
                 hint="Give its command, as --command 'gunicorn --bind {host}:{port} wsgi:app', and "
                 "what pip installs, as --install '-r requirements.txt'; or take --runtime docker.",
             )
-        folder = ensure_project_environment(project, self._image, observer)
+        if not project.install:
+            observer.noted(f"{project.name} runs with the packages at hand: there is no --install.")
+            self.facts = replace(self.facts, notes=(*self.facts.notes, _AT_HAND))
+            return facts_of_project(project, _at_hand(project))
+        folder = ensure_project_environment(
+            project,
+            self._image,
+            observer,
+            lambda: self._not_kept.enter_context(self._scratch("toolkit-environment-")),
+        )
         self._environments[project.name] = folder
+        _require_installed(project, folder / "bin")
         return facts_of_project(project, self._made_of(folder, project.name))
 
     @contextlib.contextmanager
@@ -244,7 +264,7 @@ class ProcessRuntime:
             command = Command(
                 argv=project_command(project, **listening),
                 environment={
-                    **self._python_environment(project.name, scratch),
+                    **self._project_environment(project, scratch),
                     **project_environment(project, **listening),
                 },
                 folder=scratch,
@@ -261,6 +281,7 @@ class ProcessRuntime:
                     death=tree.death,
                     log_tail=tree.log_tail,
                     timeout=_START_TIMEOUT,
+                    hint=PROJECT_HINT,
                 )
                 yield ProcessService(
                     process, command.log, f"http://127.0.0.1:{port}", time.monotonic() - began
@@ -302,13 +323,65 @@ class ProcessRuntime:
     def _python_environment(self, name: str, scratch: Path) -> dict[str, str]:
         binaries = self._environments[name] / "bin"
         return {
-            **basic_environment(),
+            **_python_variables(scratch),
             "PATH": f"{binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "VIRTUAL_ENV": str(binaries.parent),
-            "TMPDIR": str(scratch),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    def _project_environment(self, project: Project, scratch: Path) -> dict[str, str]:
+        if project.install:
+            return self._python_environment(project.name, scratch)
+        return {**_python_variables(scratch), "PATH": _path_at_hand()}
+
+
+def _python_variables(scratch: Path) -> dict[str, str]:
+    return {
+        **basic_environment(),
+        "TMPDIR": str(scratch),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _require_installed(project: Project, binaries: Path) -> None:
+    """See that the program of a project is that of its environment, not another's of that name.
+
+    Raises:
+        ConfigError: The environment has none.
+    """
+    program = project.command[0]
+    if "/" not in program and shutil.which(program, path=str(binaries)) is None:
+        raise ConfigError(
+            f"{program} is not installed by --install for {project.name}",
+            hint=f"Add {program} to what --install names. A program from elsewhere is named with "
+            "its path, as /bin/sh.",
+        )
+
+
+def _path_at_hand() -> str:
+    """Give the caller's search path; what lies beside this Python is found as well."""
+    return f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{Path(PYTHON).parent}"
+
+
+def _at_hand(project: Project) -> dict[str, Any]:
+    """Ask the Python that a project's program belongs to what is installed; empty if unknown."""
+    assert project.folder is not None  # noqa: S101 - a process has its sources
+    path = _path_at_hand()
+    program = shutil.which(project.command[0], path=path)
+    python = str(Path(program).with_name("python")) if program else ""
+    if not os.access(python, os.X_OK):
+        python = shutil.which("python", path=path) or PYTHON
+    done = subprocess.run(
+        [python, toolkit.runtime.probe.__file__],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=project.folder,
+    )
+    found: dict[str, Any] = {}
+    with contextlib.suppress(ValueError):
+        found = json.loads(done.stdout)
+    return found
 
 
 def _shortfalls(placement: Placement) -> Iterator[str]:

@@ -9,6 +9,12 @@ from collections.abc import Callable, Iterator
 from toolkit.errors import EnvironmentFault, StackError
 
 _INTERVAL = 0.02
+_STACK_HINT = "`toolkit up` starts the stack by itself."
+PROJECT_HINT = (
+    "Does it listen where --port (for images) or --command (with {host} and {port}) says, and "
+    "answer the path of --health with a status below 500?"
+)
+"""Where it may lie that a user's own app does not answer."""
 
 
 def wait_until_ready(
@@ -20,6 +26,7 @@ def wait_until_ready(
     timeout: float,
     host: str = "127.0.0.1",
     most: int = http.client.OK,
+    hint: str = _STACK_HINT,
 ) -> None:
     """Poll the health path until it answers 200.
 
@@ -31,6 +38,7 @@ def wait_until_ready(
         timeout: Seconds until it is given up.
         host: On loopback, or the address of a container of ours.
         most: The highest status that will do as well.
+        hint: What to do if it does not answer.
 
     Raises:
         StackError: The server ended, or the deadline passed; with the last lines it printed.
@@ -52,7 +60,7 @@ def wait_until_ready(
         time.sleep(_INTERVAL)
     raise StackError(
         f"no good answer from GET {path} within {timeout:g} s; the last try: {last}",
-        hint="`toolkit up` starts the stack by itself.",
+        hint=hint,
         log=log_tail(),
     )
 
