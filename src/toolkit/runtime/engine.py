@@ -203,7 +203,7 @@ class Container:
         """Where others on the engine's default bridge reach it.
 
         Raises:
-            StackError: It has no address, or was removed.
+            StackError: It has no address, has ended, or was removed.
             EnvironmentFault: The engine is gone.
         """
         with _translated("looking after a container"):
@@ -211,6 +211,11 @@ class Container:
         networks = self._sdk.attrs["NetworkSettings"]["Networks"]
         address = networks.get("bridge", {}).get("IPAddress")
         if not address:
+            # one that ended at once has lost its address, and that it ended is what matters
+            ended = self.death()
+            if ended is not None:
+                message = f"the server ended before it answered: {ended}"
+                raise StackError(message, log=self.log_tail())
             raise StackError("the container has no address on the engine's bridge")
         return str(address)
 
