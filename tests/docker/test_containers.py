@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -179,6 +180,21 @@ def test_a_container_that_ends_is_seen_with_its_last_words(engine: Engine, image
         container.remove()
     container.remove()  # what is gone is no error
     assert container.death() == "the container was removed"
+
+
+def test_the_address_of_a_container_that_has_ended_is_no_riddle(engine: Engine, image: str) -> None:
+    """It loses its address with its end; whoever asks a moment too late must learn of the end."""
+    bridged = replace(
+        spec(image, "python", "-c", "print('last words'); exit(7)"), host_network=False
+    )
+    container = engine.start(bridged)
+    try:
+        assert ended(container) == "exit code 7"
+        with pytest.raises(StackError, match="ended before it answered: exit code 7") as raised:
+            _ = container.address
+        assert raised.value.log == "last words"
+    finally:
+        container.remove()
 
 
 def test_a_container_that_exceeds_its_memory_is_told_so(engine: Engine, image: str) -> None:
