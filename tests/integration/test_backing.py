@@ -54,7 +54,10 @@ def parts() -> Iterator[Session]:
 
 def folder_of(pids: set[int]) -> Path:
     """Give the folder of a database by the command of its first process."""
-    commands = (psutil.Process(pid).cmdline() for pid in pids)
+    commands = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):  # some live for a moment only
+            commands.append(psutil.Process(pid).cmdline())
     (data,) = (Path(command[2]) for command in commands if command[1:2] == ["-D"])
     assert data.name == "data"
     assert data.is_dir()
