@@ -58,4 +58,7 @@ def load_check(path: Path) -> Check:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:
         reason = str(error).splitlines()[0]
-        raise ConfigError(f"{path} is not a check: {type(error).__name__}: {reason}") from error
+        raise ConfigError(
+            f"{path} is not a check: {type(error).__name__}: {reason}",
+            hint="Give a check.json of results/checks/, or what --output json wrote.",
+        ) from error

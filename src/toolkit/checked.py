@@ -1,5 +1,6 @@
 """What a check measured: two versions of an app side by side, pair by pair. Frozen, in SI units."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -287,6 +288,22 @@ class Pair:
     duels: dict[str, Duel] = field(default_factory=dict)
     failure: str | None = None
     failed_side: Side | None = None
+
+    def value(self, side: Side, metric: Metric, *, at_rate: bool = False) -> float | None:
+        """Give the geometric mean of its workloads, which weighs a change of each alike.
+
+        None where a workload did not measure the metric. See ``Sample.value`` for ``at_rate``.
+        """
+        values = [duel.of(side).value(metric, at_rate=at_rate) for duel in self.duels.values()]
+        known = [value for value in values if value is not None]
+        if not known or len(known) < len(values):
+            return None
+        return math.exp(math.fsum(map(math.log, known)) / len(known))
+
+    def ratio(self, metric: Metric, *, at_rate: bool = False) -> float | None:
+        """Give candidate to base of what ``value`` gives, None where a side has none."""
+        base, candidate = (self.value(side, metric, at_rate=at_rate) for side in Side)
+        return None if base is None or candidate is None else candidate / base
 
     @property
     def sound(self) -> bool:

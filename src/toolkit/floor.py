@@ -1,11 +1,10 @@
 """What a version measured against itself shows: a machine's noise, and what it can tell. Pure."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import stdev
 
-from toolkit.checked import Check, Metric, Pair, Side
+from toolkit.checked import Check, Metric
 from toolkit.judgement import Assessment
 
 CHANCE = 0.9
@@ -62,7 +61,8 @@ def floors(check: Check, assessment: Assessment) -> tuple[Floor, ...]:
     pairs = (*check.series(1), *check.series(2))
     found = []
     for change in assessment.changes:
-        logs = _log_ratios(pairs, change.metric, at_rate=change.gated)
+        ratios = [pair.ratio(change.metric, at_rate=change.gated) for pair in pairs]
+        logs = [math.log(ratio) for ratio in ratios if ratio is not None]
         found.append(
             Floor(
                 metric=change.metric,
@@ -73,17 +73,3 @@ def floors(check: Check, assessment: Assessment) -> tuple[Floor, ...]:
             )
         )
     return tuple(found)
-
-
-def _log_ratios(pairs: Sequence[Pair], metric: Metric, *, at_rate: bool) -> list[float]:
-    """Give the mean of the workloads' log ratios, of each pair in which all were measured."""
-    found = []
-    for pair in pairs:
-        logs = []
-        for duel in pair.duels.values():
-            base, candidate = (duel.of(side).value(metric, at_rate=at_rate) for side in Side)
-            if base is not None and candidate is not None:
-                logs.append(math.log(candidate / base))
-        if logs and len(logs) == len(pair.duels):
-            found.append(math.fsum(logs) / len(logs))
-    return found

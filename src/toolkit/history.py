@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from toolkit.checked import Check, CheckSettings, Duel, Metric, Pair
+from toolkit.checked import Check, CheckSettings, Metric, Pair
 from toolkit.judgement import Assessment, Change, Verdict
 from toolkit.model import Knobs
 
@@ -151,7 +151,7 @@ def point_of(check: Check, assessment: Assessment) -> Point:
 
 def _reading(change: Change, pairs: Sequence[Pair]) -> Reading:
     # a latency is that of the fixed rate where it decides, see judgement
-    ratios = [_pair_ratio(pair, change.metric, at_rate=change.gated) for pair in pairs]
+    ratios = [pair.ratio(change.metric, at_rate=change.gated) for pair in pairs]
     ratio = change.ratio
     return Reading(
         ratio=_rounded(ratio.value),
@@ -159,21 +159,6 @@ def _reading(change: Change, pairs: Sequence[Pair]) -> Reading:
         high=None if ratio.high is None else _rounded(ratio.high),
         pairs=tuple(_rounded(value) for value in ratios if value is not None),
     )
-
-
-def _pair_ratio(pair: Pair, metric: Metric, *, at_rate: bool) -> float | None:
-    """Give the geometric mean over the workloads of a pair, None where one of them is missing."""
-    logs = [_log_ratio(duel, metric, at_rate=at_rate) for duel in pair.duels.values()]
-    known = [value for value in logs if value is not None]
-    if not known or len(known) < len(logs):
-        return None
-    return math.exp(math.fsum(known) / len(known))
-
-
-def _log_ratio(duel: Duel, metric: Metric, *, at_rate: bool) -> float | None:
-    base = duel.base.value(metric, at_rate=at_rate)
-    candidate = duel.candidate.value(metric, at_rate=at_rate)
-    return None if base is None or candidate is None else math.log(candidate / base)
 
 
 def _rounded(value: float) -> float:

@@ -7,7 +7,6 @@ number, and nothing that was not measured well is taken for a regression. An imp
 that is worth the word: of more than the tolerance, too.
 """
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -276,21 +275,12 @@ def _changes(pairs: Sequence[Pair], settings: CheckSettings) -> tuple[Change, ..
         values = [
             (base, candidate)
             for pair in pairs
-            if (base := _combined(pair, Side.BASE, metric, at_rate=gated)) is not None
-            and (candidate := _combined(pair, Side.CANDIDATE, metric, at_rate=gated)) is not None
+            if (base := pair.value(Side.BASE, metric, at_rate=gated)) is not None
+            and (candidate := pair.value(Side.CANDIDATE, metric, at_rate=gated)) is not None
         ]
         if values:
             found.append(_change(metric, values, settings))
     return tuple(found)
-
-
-def _combined(pair: Pair, side: Side, metric: Metric, *, at_rate: bool) -> float | None:
-    """Give the geometric mean of a pair's workloads, which weighs a change of each alike."""
-    values = [duel.of(side).value(metric, at_rate=at_rate) for duel in pair.duels.values()]
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
-        return None
-    return math.exp(math.fsum(math.log(value) for value in known) / len(known))
 
 
 def _change(
