@@ -22,10 +22,11 @@ from typing import Any, TypeVar
 
 from scipy.stats import beta
 
+from toolkit.changes import Verdict
 from toolkit.check import looks
 from toolkit.check_store import load_check
 from toolkit.checked import Check, CheckSettings, Duel, Metric, Pair, Sample, Side, VersionFacts
-from toolkit.judgement import Assessment, Verdict, assess, look
+from toolkit.judgement import Assessment, assess, look
 from toolkit.measured import Host, HostUse, RuntimeFacts
 from toolkit.model import Knobs, Placement
 from toolkit.store import utc_now, write_whole

@@ -34,8 +34,8 @@ from benchmarks.gate_common import (
     record_of,
     run_check,
 )
+from toolkit.changes import Verdict
 from toolkit.checked import CheckSettings, Metric
-from toolkit.judgement import Verdict
 
 TOLERANCES = (0.05, 0.1)
 BUSY_FOR, IDLE_FOR = 0.7, 1.0

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from toolkit.changes import Verdict
 from toolkit.checked import Metric
-from toolkit.judgement import Verdict
 
 GTHREAD = "flask/gunicorn-gthread"
 SERVERS = "deploy/servers"

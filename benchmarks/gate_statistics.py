@@ -1,7 +1,7 @@
 """How often `toolkit check` errs and what it finds, by simulation of its rule; no server runs.
 
 ``.venv/bin/python -m benchmarks.gate_statistics [--runs N] [--results FILE]``, about a minute of a
-core. The project's own functions judge (``judgement.decide``, ``judgement.look``,
+core. The project's own functions judge (``changes.decide``, ``judgement.look``,
 ``stats.paired_ratio``, ``check.looks``); only the log ratios of the pairs are drawn. Kinds of their
 noise, each with the standard deviation that is given:
 
@@ -34,10 +34,10 @@ from benchmarks.gate_common import (
     pairs_of,
     text_of,
 )
+from toolkit.changes import Verdict, decide
 from toolkit.check import looks
 from toolkit.checked import ALPHA, CheckSettings
 from toolkit.host import read_host
-from toolkit.judgement import Verdict, decide
 from toolkit.stats import Ratio, paired_ratio
 from toolkit.store import utc_now, write_whole
 

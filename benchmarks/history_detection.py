@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+from toolkit.changes import Verdict
 from toolkit.checked import Metric
 from toolkit.history import Machine, Point, Reading, Version
 from toolkit.host import read_host
-from toolkit.judgement import Verdict
 from toolkit.store import utc_now
 from toolkit.trend import LEAST_POINTS, Search, Series, find_search, series_of
 

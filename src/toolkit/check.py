@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from toolkit.changes import Verdict
 from toolkit.checked import (
     LOOKS,
     Bursts,
@@ -19,7 +20,7 @@ from toolkit.checked import (
 )
 from toolkit.duelling import find_faults, needs_rate
 from toolkit.errors import StackError
-from toolkit.judgement import Verdict, look
+from toolkit.judgement import look
 from toolkit.measured import HostReading, Usage
 from toolkit.model import Placement, Workload
 from toolkit.ports import CheckObserver, DuelEngine, DuelSession, Service, Tick, Version

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from toolkit.changes import Change, Verdict
 from toolkit.checked import Check, CheckSettings, Metric, Pair
-from toolkit.judgement import Assessment, Change, Verdict
+from toolkit.judgement import Assessment
 from toolkit.model import Knobs
 
 _DIGITS = 6

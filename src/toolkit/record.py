@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 
 import cattrs
 
+from toolkit.changes import Verdict
 from toolkit.checked import Metric
 from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.history import Point
-from toolkit.judgement import Verdict
 
 FORMAT = 1
 _OWN_START = b'{"format"'

@@ -12,10 +12,11 @@ from rich.console import Console
 
 import docker
 from toolkit.catalog import Catalog, root
+from toolkit.changes import Verdict
 from toolkit.check_store import load_check
 from toolkit.checked import Check, Metric, Side
 from toolkit.config import ImageConfig
-from toolkit.judgement import Verdict, assess
+from toolkit.judgement import assess
 from toolkit.model import Project as ProjectToBuild
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine, own_name

@@ -16,10 +16,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from toolkit.changes import Verdict
 from toolkit.check_store import load_check
 from toolkit.checked import Bursts, Check, CheckSettings, Metric, Side
 from toolkit.host import allowed_cpus
-from toolkit.judgement import Verdict, assess
+from toolkit.judgement import assess
 from toolkit.load.duel import GET_FILE, LocustDuels
 from toolkit.model import Placement, Workload
 from toolkit.runtime.guardian import Guardian

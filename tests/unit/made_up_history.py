@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from toolkit.changes import Verdict
 from toolkit.checked import Metric
 from toolkit.history import Machine, Point, Reading, Version
-from toolkit.judgement import Verdict
 
 BEGAN = datetime(2026, 11, 1, 10, tzinfo=UTC)
 HERE = Machine(cpu_model="Testium 3000", cpus=2, system="Linux 6.12", toolkit="0.1.0")

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.unit.made_up_checks import made_up_check
+from toolkit.changes import Verdict
 from toolkit.check import Arena, looks, run_check, seconds_expected
 from toolkit.checked import (
     Bursts,
@@ -24,7 +25,7 @@ from toolkit.checked import (
 )
 from toolkit.errors import LoadError, StackError
 from toolkit.histogram import LatencyHistogram
-from toolkit.judgement import Verdict, assess
+from toolkit.judgement import assess
 from toolkit.measured import CpuTimes, HostReading, Usage
 from toolkit.model import Placement, Workload
 from toolkit.ports import DuelSession, Service, Tick

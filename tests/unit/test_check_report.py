@@ -20,9 +20,10 @@ from markdown_it.token import Token
 from rich.console import Console
 
 from tests.unit.made_up_checks import BASE, CANDIDATE, against_itself, made_up_check
+from toolkit.changes import Verdict
 from toolkit.check_store import load_check
 from toolkit.checked import Check, Metric, Side, VersionFacts
-from toolkit.judgement import Assessment, Verdict, assess
+from toolkit.judgement import Assessment, assess
 from toolkit.measured import BackingFacts, Finding, Severity
 from toolkit.report.check import GITHUB, GITLAB, show
 from toolkit.report.check_json import document

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tests.unit.made_up_checks import made_up_check
 from tests.unit.made_up_history import ELSEWHERE, HERE, made_up_history, made_up_point
+from toolkit.changes import Verdict
 from toolkit.checked import CheckSettings, Metric
 from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.history import Point, Reading, Version, point_of
-from toolkit.judgement import Verdict, assess
+from toolkit.judgement import assess
 from toolkit.model import Knobs
 from toolkit.record import FORMAT, append, dumps, read
 from toolkit.stats import paired_ratio

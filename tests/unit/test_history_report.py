@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from tests.unit.made_up_history import ELSEWHERE, made_up_history
+from toolkit.changes import Verdict
 from toolkit.checked import Metric
 from toolkit.cli.group import toolkit
 from toolkit.errors import ConfigError
 from toolkit.history import Point, Reading, Version
-from toolkit.judgement import Verdict
 from toolkit.record import append
 from toolkit.report.elements import element
 from toolkit.report.history import show

@@ -18,9 +18,9 @@ from tests.unit.made_up_history import (
     made_up_history,
     made_up_point,
 )
+from toolkit.changes import Verdict
 from toolkit.checked import CheckSettings, Metric
 from toolkit.history import Point, Reading, Version
-from toolkit.judgement import Verdict
 from toolkit.model import Knobs
 from toolkit.trend import LEAST_POINTS, Search, Series, find_search, series_of
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from tests.unit.made_up_checks import made_up_check
+from toolkit.changes import LEAST_MEMORY, Change, Verdict, decide, decide_memory, worsening
 from toolkit.checked import (
     ALPHA,
     LOOKS,
@@ -23,16 +24,7 @@ from toolkit.checked import (
     Sample,
 )
 from toolkit.histogram import LatencyHistogram
-from toolkit.judgement import (
-    LEAST_MEMORY,
-    Change,
-    Verdict,
-    assess,
-    decide,
-    decide_memory,
-    look,
-    worsening,
-)
+from toolkit.judgement import assess, look
 from toolkit.measured import Finding, HostUse, Severity
 from toolkit.stats import Ratio, paired_ratio
 

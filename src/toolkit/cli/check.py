@@ -14,10 +14,11 @@ import click
 from toolkit.cli.options import PART, common, grouped, patterns, running
 
 if TYPE_CHECKING:
+    from toolkit.changes import Verdict
     from toolkit.checked import Check
     from toolkit.config import CheckConfig, Config
     from toolkit.errors import ToolkitError
-    from toolkit.judgement import Assessment, Verdict
+    from toolkit.judgement import Assessment
 
 _REGRESSION, _INVALID, _INCONCLUSIVE = 1, 4, 5
 _FORMATS = ("json", "markdown", "junit")
@@ -286,7 +287,7 @@ def _collecting(faults: "list[ToolkitError]") -> Iterator[None]:
 
 
 def _exit_code(verdict: "Verdict", config: "CheckConfig") -> int:
-    from toolkit.judgement import Verdict
+    from toolkit.changes import Verdict
 
     match verdict:
         case Verdict.REGRESSION:
@@ -319,8 +320,8 @@ def _record(check: "Check", found: "Assessment", config: "CheckConfig") -> None:
     file = _history(config)
     if file is None:
         return
+    from toolkit.changes import Verdict
     from toolkit.history import point_of
-    from toolkit.judgement import Verdict
     from toolkit.record import append
 
     if found.verdict is Verdict.INVALID:

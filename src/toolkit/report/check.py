@@ -12,8 +12,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.changes import Verdict
 from toolkit.checked import Check
-from toolkit.judgement import Assessment, Verdict
+from toolkit.judgement import Assessment
 from toolkit.measured import Severity
 from toolkit.report.check_tables import TONES, Sheet, Tone, endpoints, metrics, noise
 from toolkit.report.check_text import plain

@@ -29,10 +29,11 @@ change to the worse), "verdict" (what it says by itself), "p" (of a row, correct
 import json
 from typing import Any
 
+from toolkit.changes import Change
 from toolkit.check_store import document_of
 from toolkit.checked import ALPHA, LOOKS, Check, Metric
 from toolkit.floor import floors
-from toolkit.judgement import Assessment, Change
+from toolkit.judgement import Assessment
 from toolkit.report.check_text import loss_of, significant
 from toolkit.report.check_wording import Wording
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from toolkit.changes import Change, Verdict
 from toolkit.checked import ALPHA, LOOKS, Check
 from toolkit.floor import CHANCE, floors
-from toolkit.judgement import Assessment, Change, Verdict
+from toolkit.judgement import Assessment
 from toolkit.report.check_text import (
     change_of,
     decides,

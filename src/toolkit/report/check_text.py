@@ -2,8 +2,9 @@
 
 import unicodedata
 
+from toolkit.changes import Change, Verdict, worsening
 from toolkit.checked import Metric
-from toolkit.judgement import Assessment, Change, Verdict, worsening
+from toolkit.judgement import Assessment
 from toolkit.stats import SIGNIFICANCE, Ratio
 from toolkit.units import format_bytes, format_latency, format_rate
 

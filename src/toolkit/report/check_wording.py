@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from toolkit.changes import Change, Verdict
 from toolkit.checked import LOOKS, Check, Side, VersionFacts
 from toolkit.floor import floors
-from toolkit.judgement import Assessment, Change, Verdict
+from toolkit.judgement import Assessment
 from toolkit.measured import Finding, Severity
 from toolkit.report.check_text import (
     change_of,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from toolkit.changes import Change, Verdict
 from toolkit.checked import Check
-from toolkit.judgement import Assessment, Change, Verdict
+from toolkit.judgement import Assessment
 from toolkit.report.check_text import (
     change_of,
     decides,
