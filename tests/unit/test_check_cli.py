@@ -684,12 +684,13 @@ def test_a_stored_check_is_shown_as_it_was_and_nothing_is_measured(
 
 
 @pytest.mark.usefixtures("nothing_starts")
-def test_a_file_that_is_no_check_is_one_line(run: Run, folder: Path) -> None:
+def test_a_file_that_is_no_check_is_one_line_and_a_hint(run: Run, folder: Path) -> None:
     (folder / "no.json").write_text("{}")
     done = run("--from", "no.json")
     assert done.code == 2
-    assert "no.json is not a check" in done.err
-    assert len(done.err.splitlines()) == 1
+    message, hint = done.err.splitlines()
+    assert "no.json is not a check" in message
+    assert "results/checks/" in hint
 
 
 # the history
