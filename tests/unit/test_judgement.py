@@ -591,7 +591,7 @@ def test_a_second_series_is_asked_for_what_the_first_has_found() -> None:
 
 
 def test_an_improvement_within_the_tolerance_is_not_worth_the_word() -> None:
-    """However certain: with none asked for, identical versions would be called improved by chance."""
+    """However certain: identical versions would be called improved by chance, else."""
     assert decide(ratio_of(0.97, 0.96, 0.98), 0.05) is Verdict.FINE
     assert decide(ratio_of(0.94, 0.90, 0.98), 0.05) is Verdict.IMPROVED
     assert decide(ratio_of(0.94, 0.88, 1.01), 0.05) is Verdict.FINE
