@@ -27,7 +27,7 @@ _LONGEST_COMMAND = 4000
 
 _UNPINNED = (
     "Nothing is pinned to CPUs: servers and load share all cores, and identical servers then "
-    "spread many times as much (19 % a pair instead of 2 % in one trial)."
+    "spread many times as much."
 )
 
 _REPAIRS = {
