@@ -14,7 +14,7 @@ from toolkit.checked import CheckSettings, Metric
 from toolkit.errors import ConfigError
 from toolkit.model import Arrivals, Knobs, LoadSettings
 from toolkit.spelling import did_you_mean
-from toolkit.units import parse_size
+from toolkit.units import parse_duration, parse_size
 
 _T = TypeVar("_T")
 
@@ -162,6 +162,40 @@ class BenchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppConfig:
+    """Table ``[app]``: a project's own app, for ``bench``.
+
+    Attributes:
+        target: What a server imports, ``module:attribute`` or a factory ``module:create_app()``;
+            empty: it is looked for.
+        interface: wsgi or asgi; auto: what the source shows.
+        requirements: File that says what is installed; empty: the lock file, or what there is.
+        install: What is installed besides, as ``package==1.0``.
+        servers: Globs of the servers it is measured on; empty: the usual ones of its interface.
+        get: Paths that are requested, each a workload of its own ...
+        post: ... and that are posted to, as ``/items=@body.json``.
+        locustfile: A workload of the project's own.
+        health: Path that answers 200 while it serves; empty: the first of ``get``, or ``/``.
+        before: Commands that are run before each start of a server, as ``flask db upgrade``.
+        writable: Folders that its processes may write to; in a container they begin empty.
+        environment: Variables of its processes.
+    """
+
+    target: str = ""
+    interface: Literal["auto", "wsgi", "asgi"] = "auto"
+    requirements: str = ""
+    install: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    get: tuple[str, ...] = ()
+    post: tuple[str, ...] = ()
+    locustfile: str = ""
+    health: str = ""
+    before: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ("instance",)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckConfig:
     """Table ``[check]``: what is compared, by what, and what fails. See ``CheckSettings``.
 
@@ -233,6 +267,33 @@ class CheckConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LintConfig:
+    """Table ``[lint]``: what is looked for in deployment files, and what fails.
+
+    Attributes:
+        ignore: Names of rules that are left out.
+        fail_on: Severities that fail the build besides errors.
+        worker_memory: Of one worker at its peak, such as ``60m``; empty: not known.
+        slowest_request: That is to succeed, such as ``12s``; empty: not known.
+    """
+
+    ignore: tuple[str, ...] = ()
+    fail_on: tuple[str, ...] = ()
+    worker_memory: str = ""
+    slowest_request: str = ""
+
+    @property
+    def worker_memory_bytes(self) -> int | None:
+        """What is known of the memory of a worker."""
+        return parse_size(self.worker_memory) if self.worker_memory else None
+
+    @property
+    def slowest_request_seconds(self) -> float | None:
+        """What is known of the slowest request."""
+        return parse_duration(self.slowest_request) if self.slowest_request else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings of one command.
 
@@ -246,7 +307,9 @@ class Config:
     image: ImageConfig = field(default_factory=ImageConfig)
     server: Knobs = field(default_factory=Knobs)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    app: AppConfig = field(default_factory=AppConfig)
     check: CheckConfig = field(default_factory=CheckConfig)
+    lint: LintConfig = field(default_factory=LintConfig)
     sets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: SETS)
 
     def set_named(self, name: str) -> Mapping[str, Any]:
@@ -410,6 +473,7 @@ def _names(known: type[StrEnum]) -> str:
 def _check(config: Config, where: str) -> None:
     """Refuse values that have the right type and make no sense."""
     bench, server, runtime, check = config.bench, config.server, config.runtime, config.check
+    lint = config.lint
     rules = [
         ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
         ("bench.users", bench.users, 0 <= bench.users <= 10_000, "1 to 10000, 0 to find it"),
@@ -449,6 +513,7 @@ def _check(config: Config, where: str) -> None:
         ("check.port", check.port, 1 <= check.port <= 65_535, "1 to 65535"),
         ("check.health", check.health, check.health.startswith("/"), "a path, as /healthz"),
         ("check.get", check.get, all(x.startswith("/") for x in check.get), "paths, as /items/1"),
+        ("lint.fail_on", lint.fail_on, set(lint.fail_on) <= {"warning"}, "warning"),
         ("runtime.cpus", runtime.cpus, 0.01 <= runtime.cpus <= 1024, "0.01 to 1024"),
         ("runtime.client_cpus", runtime.client_cpus, 0 <= runtime.client_cpus <= 1024, "0 to 1024"),
     ]
@@ -466,3 +531,18 @@ def _check(config: Config, where: str) -> None:
             f"{where}runtime.memory = {runtime.memory!r} starts no Python server",
             hint="Give 32m or more.",
         )
+    _check_lint(lint, where)
+
+
+def _check_lint(lint: LintConfig, where: str) -> None:
+    measured = (
+        ("lint.worker_memory", lint.worker_memory, parse_size, "60m"),
+        ("lint.slowest_request", lint.slowest_request, parse_duration, "12s"),
+    )
+    for key, text, parse, example in measured:
+        try:
+            fine = not text or parse(text) > 0
+        except ConfigError as error:
+            raise ConfigError(f"{where}{key}: {error}", hint=error.hint) from None
+        if not fine:
+            raise ConfigError(f"{where}{key} = {text!r} is nothing", hint=f"Give {example}.")

@@ -5,6 +5,7 @@ import re
 from toolkit.errors import ConfigError
 
 _FACTORS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+_SECONDS = {"ms": 1e-3, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_size(text: str) -> int:
@@ -17,6 +18,18 @@ def parse_size(text: str) -> int:
     if match is None:
         raise ConfigError(f"{text!r} is not a size", hint="Give a number with k, m or g, as 512m.")
     return int(float(match[1]) * _FACTORS[match[2]])
+
+
+def parse_duration(text: str) -> float:
+    """Read a duration in seconds: ``12s``, ``1.5 s``, ``800ms``, ``2m``; a number alone is seconds.
+
+    Raises:
+        ConfigError: The text is no duration.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", text.strip().lower(), re.ASCII)
+    if match is None:
+        raise ConfigError(f"{text!r} is not a duration", hint="Give one such as 12s or 800ms.")
+    return float(match[1]) * _SECONDS[match[2]]
 
 
 def format_bytes(count: float) -> str:

@@ -8,8 +8,10 @@ import toolkit as package
 from toolkit.spelling import did_you_mean
 
 _COMMANDS = {
+    "init": "Look at a project and write settings for it.",
     "bench": "Measure stacks under load and compare them.",
     "check": "Say whether a change made an app slower.",
+    "lint": "Say where deployment files do not agree with each other.",
     "verify": "Check the answers of every app on every server.",
     "up": "Start one stack and leave it running until Ctrl-C.",
     "list": "Show the apps, servers, stacks and workloads there are.",
@@ -47,9 +49,10 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 regression found, 2 usage or configuration, 3 environment (no "
-    "engine, port, space, permission), 4 a trial failed or was invalid, 5 inconclusive (where that "
-    "was asked to fail), 70 a fault of the toolkit itself, 130 interrupted.",
+    epilog="Exit codes: 0 fine, 1 regression or lint error found, 2 usage or configuration, 3 "
+    "environment (no engine, port, space, permission), 4 a trial failed or was invalid, 5 "
+    "inconclusive (where that was asked to fail), 70 a fault of the toolkit itself, 130 "
+    "interrupted.",
 )
 @click.version_option(package.__version__, prog_name="toolkit")
 def toolkit() -> None:

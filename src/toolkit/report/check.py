@@ -1,6 +1,5 @@
 """A check for people: the verdict first; rich in a terminal, plain and folded in the log of CI."""
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -20,6 +19,7 @@ from toolkit.report.check_tables import TONES, Sheet, Tone, endpoints, metrics, 
 from toolkit.report.check_text import plain
 from toolkit.report.check_wording import Wording
 from toolkit.report.columns import widest
+from toolkit.report.workflow_commands import command, harmless
 
 GITHUB, GITLAB = "github", "gitlab"
 
@@ -154,7 +154,7 @@ class _Log:
         self._assessment = assessment
         self._console = console
         self._ci = ci
-        self._wording = Wording(check, assessment, lambda text: _harmless(plain(text)))
+        self._wording = Wording(check, assessment, lambda text: harmless(plain(text)))
 
     def show(self) -> None:
         check, assessment, wording = self._check, self._assessment, self._wording
@@ -180,14 +180,14 @@ class _Log:
             self._lines(*(f"{label:<10} {text}" for label, text in wording.compared()))
             self._lines(f"on         {wording.circumstances()}")
         if check.again:
-            self._lines(f"Again: {_harmless(wording.command())}")
+            self._lines(f"Again: {harmless(wording.command())}")
         if self._ci == GITHUB and assessment.verdict in _ANNOTATIONS:
             self._raw(self._annotation())
 
     def _annotation(self) -> str:
         kind, title = _ANNOTATIONS[self._assessment.verdict]
         text = f"{self._wording.headline()}. {self._wording.sureness()}"
-        return f"::{kind} title={_property(title)}::{_data(text)}"
+        return command(kind, text, title=title)
 
     def _bullets(self, title: str, texts: Iterator[str]) -> None:
         lines = [f"- {text}" for text in texts]
@@ -196,7 +196,7 @@ class _Log:
 
     def _folded(self, name: str, title: str) -> AbstractContextManager[None]:
         if self._ci == GITHUB:
-            return self._between(f"::group::{_data(title)}", "::endgroup::")
+            return self._between(command("group", title), "::endgroup::")
         if self._ci == GITLAB:
             # the time is that of the check: a report says the same whenever it is printed
             end = self._check.finished_at or self._check.started_at
@@ -243,22 +243,3 @@ def _aligned(sheet: Sheet) -> Iterator[str]:
         )
         yield "  ".join(cells).rstrip()
     yield sheet.note
-
-
-def _harmless(line: str) -> str:
-    """Make a line from outside a part of a log line that is no command to the runner.
-
-    GitHub's takes a line for one that begins with ``::``, or has ``##[`` anywhere (actions/runner,
-    ActionCommand.cs).
-    """
-    return re.sub("^::", ": :", line).replace("##[", "## [")
-
-
-def _data(text: str) -> str:
-    """Escape the message of a workflow command (actions/toolkit, command.ts)."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    """Escape a property of a workflow command."""
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

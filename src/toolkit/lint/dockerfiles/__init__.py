@@ -1,0 +1,1 @@
+"""What an image is made of and starts, from the Dockerfile that makes it."""

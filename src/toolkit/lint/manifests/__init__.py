@@ -1,0 +1,1 @@
+"""What platforms are told: compose files, Kubernetes manifests, systemd units, Procfiles."""

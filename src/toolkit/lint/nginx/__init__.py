@@ -1,0 +1,1 @@
+"""What nginx passes on to apps."""
