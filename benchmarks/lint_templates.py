@@ -1,8 +1,8 @@
 """What `toolkit lint` finds in public templates.
 
-``.venv/bin/python benchmarks/lint_templates.py NAME@COMMIT=FOLDER ...``: each folder holds the files
-of a public repository at that commit (``git archive``), or what a template makes of its defaults.
-Nothing of them is kept but where a rule found something. Writes
+``.venv/bin/python benchmarks/lint_templates.py NAME@COMMIT=FOLDER ...``: each folder holds the
+files of a public repository at that commit (``git archive``), or what a template makes of its
+defaults. Nothing of them is kept but where a rule found something. Writes
 ``results/reference/lint_templates.json``, which docs/lint.md quotes.
 """
 

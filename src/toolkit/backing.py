@@ -4,6 +4,7 @@ import contextlib
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from toolkit.database import Databases
 from toolkit.errors import ConfigError, EnvironmentFault
@@ -11,19 +12,35 @@ from toolkit.measured import Usage
 from toolkit.model import MOST_CONNECTIONS, Knobs, Need, Stack
 from toolkit.ports import Backing, Observer, Runtime
 
+_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
 
 class Backings:
     """What servers are given besides their settings.
+
+    Args:
+        runtime: Where they run.
+        secret: For whatever an app signs; the same for all servers of a run.
+        side: Which of two versions of an app it is that they serve.
+        variables: That the user gives to all servers; nobody else is told what is in them.
 
     Attributes:
         started: The services by what they are for.
         missing: Why others could not be had.
     """
 
-    def __init__(self, runtime: Runtime, *, secret: str, side: str = "") -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        secret: str,
+        side: str = "",
+        variables: Mapping[str, str] = _NO_VARIABLES,
+    ) -> None:
         self._runtime = runtime
         self._secret = secret
         self._side = side
+        self._variables = variables
         self.started: dict[Need, Backing] = {}
         self.missing: dict[Need, EnvironmentFault] = {}
         self.databases: Databases | None = None
@@ -35,7 +52,7 @@ class Backings:
             side: Its name.
             runtime: Where it is served.
         """
-        own = Backings(runtime, secret=self._secret, side=side)
+        own = Backings(runtime, secret=self._secret, side=side, variables=self._variables)
         own.started, own.missing, own.databases = self.started, self.missing, self.databases
         return own
 
@@ -83,7 +100,7 @@ class Backings:
     def _common(self) -> dict[str, str]:
         upstream = self.started.get(Need.UPSTREAM)
         known = {"UPSTREAM_URL": upstream.url_for_servers} if upstream is not None else {}
-        return {"SECRET_KEY": self._secret, **known}
+        return {"SECRET_KEY": self._secret, **known, **self._variables}
 
 
 @contextlib.contextmanager
@@ -95,6 +112,7 @@ def open_backings(
     *,
     knobs: Knobs,
     optional: bool = False,
+    variables: Mapping[str, str] = _NO_VARIABLES,
 ) -> Iterator[Backings]:
     """Start the services that are needed; all are gone at the end.
 
@@ -105,6 +123,7 @@ def open_backings(
         observer: Told what is started.
         knobs: Settings of every server, whose connections the database must take.
         optional: Go on without those that cannot be had.
+        variables: That the user gives to all servers.
 
     Raises:
         ConfigError: The servers may open more connections than the database takes.
@@ -117,7 +136,7 @@ def open_backings(
             f"connections, more than the {MOST_CONNECTIONS} there are",
             hint="Lower --workers or --database-pool (an app has two pools: its SQL, its ORM).",
         )
-    backings = Backings(runtime, secret=secrets.token_hex(32))
+    backings = Backings(runtime, secret=secrets.token_hex(32), variables=variables)
     with contextlib.ExitStack() as stack:
         for need in sorted(needs):
             try:

@@ -32,6 +32,10 @@ class App:
         contract: Name of the exchanges in ``apps/contract.toml`` it must pass, or None.
         prepare: Commands that are run once before a server starts, where there is a database: they
             make its tables.
+        before: Commands that are run before each start of a server, where it runs.
+        search: Folders of it, besides itself, that modules are imported from, as "src".
+        writable: Folders of it that its processes may write to; in a container they begin empty.
+        wheels_only: Whether packages are installed only from wheels, which run nothing to install.
         environment: Variables that its processes get.
     """
 
@@ -42,6 +46,10 @@ class App:
     health: str
     contract: str | None = None
     prepare: tuple[tuple[str, ...], ...] = ()
+    before: tuple[tuple[str, ...], ...] = ()
+    search: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+    wheels_only: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     path: Path
 

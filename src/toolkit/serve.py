@@ -7,7 +7,7 @@ The environment says what to run: ``APP_DIR`` and ``SERVER_DIR`` (folders holdin
 ``server.toml``), ``HOST``, ``PORT`` and one variable per knob, in capitals (``WORKERS``,
 ``THREADS``, ...). A knob that is not set takes its default from ``KNOBS``, a variable of the app
 that is not set its value from ``[environment]`` in ``app.toml``. ``APP_TARGET`` tells what is
-served to a server's own code.
+served to a server's own code. The commands under ``before`` in ``app.toml`` run first.
 
 ``serve.py --health`` asks a running server, ``serve.py -- COMMAND...`` runs a command (such as the
 migration of a database) as the app would run.
@@ -15,6 +15,7 @@ migration of a database) as the app would run.
 
 import http.client
 import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -116,12 +117,19 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - execvp does not return
             **knob_values(os.environ),
         }
         argv = render_argv(_load(server_dir, "server.toml"), values, app["target"], server_dir)
-    search_path = [app_dir, str(Path(app_dir).parent / "shared"), os.environ.get("PYTHONPATH", "")]
+    own = [str(Path(app_dir) / folder) for folder in app.get("search", ())]
+    shared = str(Path(app_dir).parent / "shared")
+    search_path = [app_dir, *own, shared, os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(part for part in search_path if part)
     os.environ["APP_TARGET"] = app["target"]
     for name, value in app.get("environment", {}).items():
         os.environ.setdefault(name, value)
     os.chdir(app_dir)
+    if arguments[:1] != ["--"]:
+        for command in app.get("before", ()):
+            code = subprocess.run(command, check=False).returncode
+            if code != 0:
+                raise SystemExit(f"{' '.join(command)} ended with {code}")
     os.execvp(argv[0], argv)  # noqa: S606 - no shell is wanted: the server takes over this pid
 
 

@@ -14,21 +14,24 @@ from toolkit.cli.options import (
     base_image,
     common,
     grouped,
+    own_app,
     patterns,
     running,
     wanted_rate,
 )
 
 if TYPE_CHECKING:
-    from toolkit.catalog import Catalog
-    from toolkit.config import Config
+    from toolkit.cli.benched import Benched
+    from toolkit.config import AppConfig, Config
     from toolkit.measured import Run
-    from toolkit.model import Plan, Stack
+    from toolkit.model import Plan
+    from toolkit.ports import Runtime
 
 _FAILED = 4
 
 
 @click.command(context_settings={"max_content_width": 100})
+@click.argument("own", metavar="[APP]", required=False)
 @patterns("--stacks", "Stacks to compare, as 'flask/*' (default: five, see `toolkit list`).")
 @patterns("--apps", "Apps, on every server that fits ...")
 @patterns("--servers", "... or on these.")
@@ -78,10 +81,12 @@ _FAILED = 4
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
 )
 @wanted_rate
+@own_app
 @running
 @base_image
 @common
 def command(
+    own: str | None,
     stacks: tuple[str, ...] | None,
     apps: tuple[str, ...] | None,
     servers: tuple[str, ...] | None,
@@ -93,6 +98,10 @@ def command(
     dry_run: bool,
     results: Path | None,
     wanted: float | None,
+    images: tuple[str, ...],
+    port: int,
+    env_file: Path | None,
+    variables: tuple[str, ...],
     config_file: Path | None,
     **given: Any,  # noqa: ANN401 - the options above, by table and key
 ) -> int:
@@ -101,27 +110,60 @@ def command(
     Every case (a stack under a workload) is measured once per round, each time on a fresh server,
     in shuffled order. The report tells which differences are real. Results are stored after
     every trial; `toolkit report` shows them again.
-    """
-    from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
-    from toolkit.plan import make_plan
 
-    config = load_config(Path.cwd(), config_file)
+    APP is an app of your own: module:attribute (or module:create_app()) in this folder, or the
+    folder of a project, in which it is looked for. Without it the reference apps are measured, or
+    the app that the settings name.
+    """
+    from toolkit.cli.benched import as_they_are, place_of, reference
+    from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
+
+    folder, target = place_of(own or "", Path.cwd())
+    config = load_config(folder, config_file)
     if set_name is not None:
         config = with_flags(config, {"bench": config.set_named(set_name)})
     for chosen, settings in ((everything, EVERYTHING), (aa, AGAINST_ITSELF), (quick, QUICK)):
         if chosen:
             config = with_flags(config, {"bench": settings})
     choice = _choice(stacks, apps, servers)
+    # of an app nothing given is nothing said, but `--rates none` is
+    given = {
+        name: value for name, value in given.items() if value != () or not name.startswith("app_")
+    }
     config = with_flags(config, grouped({**given, "bench_workloads": workloads, **choice}))
     if results is not None:
         config = replace(config, results=str(results))
+    config = replace(config, app=_own_settings(config.app, target, servers, env_file, variables))
+    of_reference = {
+        "--stacks": stacks,
+        "--apps": apps,
+        "--workloads": workloads,
+        "--set": set_name,
+        "--all": everything,
+    }
+    chosen_there = [name for name, value in of_reference.items() if value]
 
-    from toolkit.cli.wiring import catalog
+    with contextlib.ExitStack() as opened:
+        if images:
+            _refuse_reference_choices(chosen_there)
+            benched = as_they_are(config.app, images, port)
+            config = _in_containers(config)
+        elif own is not None or (config.app.target and not chosen_there):
+            from toolkit.cli.own import laid_out
 
-    found = catalog()
+            _refuse_reference_choices(chosen_there)
+            benched = opened.enter_context(laid_out(config, folder, against_itself=aa))
+        else:
+            benched = reference(config, against_itself=aa)
+        return _measure(config, benched, wanted, dry_run=dry_run)
+
+
+def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_run: bool) -> int:
+    from toolkit.plan import make_plan
+
     plan = make_plan(
-        stacks=_twice(found, aa) if aa else _stacks(found, config),
-        workloads=found.select_workloads(config.bench.workloads),
+        stacks=benched.stacks,
+        workloads=benched.workloads,
         rounds=config.bench.rounds,
         load=config.bench.load,
         baseline=config.bench.baseline,
@@ -129,7 +171,9 @@ def command(
         precision=config.bench.precision or None,
         time_limit=config.bench.time_limit,
     )
-    return _dry_run(config, plan) if dry_run else _bench(config, plan, wanted)
+    for remark in benched.remarks:
+        click.echo(f"toolkit: {remark}", err=True)
+    return _dry_run(config, benched, plan) if dry_run else _bench(config, benched, plan, wanted)
 
 
 def _choice(
@@ -152,34 +196,56 @@ def _choice(
     return {}
 
 
-def _stacks(found: "Catalog", config: "Config") -> "tuple[Stack, ...]":
-    bench = config.bench
-    if bench.apps or bench.servers:
-        return found.combine(bench.apps or ("*",), bench.servers or ("*",))
-    return found.select_stacks(bench.stacks)
+def _own_settings(
+    app: "AppConfig",
+    target: str,
+    servers: tuple[str, ...] | None,
+    env_file: Path | None,
+    variables: tuple[str, ...],
+) -> "AppConfig":
+    """Lay what the command line says over the settings of an app of the user's own."""
+    from toolkit.cli.variables import read_file, read_variables
+
+    of_file = {} if env_file is None else read_file(env_file)
+    return replace(
+        app,
+        target=target or app.target,
+        servers=servers or app.servers,
+        environment={**app.environment, **of_file, **read_variables(variables)},
+    )
 
 
-def _twice(found: "Catalog", pattern: str) -> "tuple[Stack, ...]":
+def _in_containers(config: "Config") -> "Config":
+    """See that an image is run as one."""
     from toolkit.errors import ConfigError
 
-    stacks = found.select_stacks((pattern,))
-    if len(stacks) > 1:
-        names = ", ".join(stack.id for stack in stacks)
-        raise ConfigError(f"{pattern!r} fits several stacks", hint=f"Name one of {names}.")
-    return (stacks[0], replace(stacks[0], copy=2))
+    if config.runtime.kind == "process":
+        raise ConfigError("an image cannot run as a process", hint="Leave --runtime process out.")
+    return replace(config, runtime=replace(config.runtime, kind="docker"))
 
 
-def _dry_run(config: "Config", plan: "Plan") -> int:
+def _refuse_reference_choices(named: list[str]) -> None:
+    """See that nothing is asked for that only the reference apps have."""
+    from toolkit.errors import ConfigError
+
+    if named:
+        raise ConfigError(
+            f"{', '.join(named)} chooses among the reference apps, and not with your own",
+            hint="Name servers with --servers, traffic with --get, --post or --locustfile.",
+        )
+
+
+def _dry_run(config: "Config", benched: "Benched", plan: "Plan") -> int:
     from toolkit.cli.wiring import output, session
     from toolkit.report.plan import show
     from toolkit.store import new_run_id
 
-    with session(config, new_run_id()) as parts:
+    with session(config, new_run_id(), found=benched.catalog) as parts:
         show(plan, config.server, parts.placement, parts.runtime.facts, output())
     return 0
 
 
-def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
+def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | None) -> int:
     from toolkit.backing import open_backings
     from toolkit.bench import run_bench
     from toolkit.cli.wiring import contracts, messages, output, session, step_aside
@@ -191,19 +257,31 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
     from toolkit.plan import most_users
     from toolkit.progress import Progress
     from toolkit.report.terminal import show
+    from toolkit.runtime.given import GivenImages
     from toolkit.store import Store, new_run_id, utc_now
     from toolkit.trial import World
 
     store, console = Store(Path(config.results)), messages()
     run_id, host = new_run_id(), read_host()
     try:
-        with session(config, run_id) as parts, Progress(console) as progress:
+        with (
+            session(config, run_id, found=benched.catalog) as parts,
+            Progress(console) as progress,
+        ):
             where = parts.placement
+            runtime: Runtime = parts.runtime
+            if benched.projects:
+                runtime = GivenImages(parts.runtime, benched.projects)
             step_aside(where)
             needs = {need for workload in plan.workloads for need in workload.needs}
             shared = parts.catalog.path / "apps" / "shared"
             with open_backings(
-                parts.runtime, needs, shared, progress, knobs=config.server
+                runtime,
+                needs,
+                shared,
+                progress,
+                knobs=config.server,
+                variables=config.app.environment if benched.is_own else {},
             ) as backings:
                 run = Run(
                     id=run_id,
@@ -221,7 +299,7 @@ def _bench(config: "Config", plan: "Plan", wanted: float | None) -> int:
                     backings=tuple(item.facts for item in backings.started.values()),
                 )
                 world = World(
-                    runtime=parts.runtime,
+                    runtime=runtime,
                     load=LocustEngine(most_users(plan.load), where, parts.guardian),
                     store=store,
                     observer=progress,

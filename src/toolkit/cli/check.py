@@ -151,6 +151,7 @@ def command(
     be said, 5 inconclusive with --fail-on inconclusive.
     """
     from toolkit.cli.sides import preferring_flags
+    from toolkit.cli.variables import read_variables
     from toolkit.config import load_config, with_flags
 
     given = {name: value for name, value in given.items() if value is not None and value != ()}
@@ -159,7 +160,7 @@ def command(
     flags = grouped(given)
     config = load_config(Path.cwd(), config_file)
     settings = preferring_flags(config.check, flags.get("check", {}))
-    settings = replace(settings, environment={**settings.environment, **_read(variables)})
+    settings = replace(settings, environment={**settings.environment, **read_variables(variables)})
     config = with_flags(replace(config, check=settings), flags)
     if results is not None:
         config = replace(config, results=str(results))
@@ -197,22 +198,6 @@ def _outputs(texts: tuple[str, ...]) -> Iterator[tuple[str, Path | None]]:
                 "only one --output can go to standard output", hint="Give the others a file."
             )
         yield kind, Path(name) if equals else None
-
-
-def _read(variables: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE``, and ``NAME`` with the value that it has here."""
-    from toolkit.errors import ConfigError
-
-    found = {}
-    for text in variables:
-        name, equals, value = text.partition("=")
-        if not name or not (equals or name in os.environ):
-            raise ConfigError(
-                f"--env {name}: there is no such variable here" if name else "--env without a name",
-                hint="Set it, or give --env NAME=VALUE.",
-            )
-        found[name] = value if equals else os.environ[name]
-    return found
 
 
 _ENV = "--env"

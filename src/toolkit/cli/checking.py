@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from toolkit.backing import Backings, open_backings
 from toolkit.catalog import Catalog
@@ -23,11 +22,12 @@ from toolkit.cli.sides import (
     refuse_idle_flags,
     refuse_same,
 )
+from toolkit.cli.traffic import own_traffic
 from toolkit.cli.wiring import catalog, messages, placement, step_aside
 from toolkit.config import CheckConfig, Config
 from toolkit.errors import ConfigError, StackError, ToolkitError
 from toolkit.host import read_counters, read_host
-from toolkit.load.duel import GET_FILE, LocustDuels
+from toolkit.load.duel import LocustDuels
 from toolkit.model import Placement, Project, Stack, Workload
 from toolkit.ports import Backing, Platform, Version
 from toolkit.progress import CheckProgress
@@ -272,21 +272,7 @@ def _duration(settings: CheckSettings, workloads: int) -> str:
 
 def _workloads(check: CheckConfig, *, with_stack: bool) -> tuple[Workload, ...]:
     """Say what is requested."""
-    found = [
-        Workload(
-            name="get",
-            title=f"GET {path}",
-            summary="",
-            parameters={"path": quote(path, safe="/")},
-            path=GET_FILE,
-        )
-        for path in dict.fromkeys(check.get)
-    ]
-    if check.locustfile:
-        file = Path(check.locustfile).absolute()
-        if not file.is_file():
-            raise ConfigError(f"the locustfile {check.locustfile} does not exist")
-        found.append(Workload(name=file.stem, summary="", path=file))
+    found = list(own_traffic(check.get, (), check.locustfile))
     if check.workloads:
         found += catalog().select_workloads(check.workloads)
     if not found and with_stack:

@@ -109,6 +109,85 @@ def common(function: F) -> F:
     )(function)
 
 
+def own_app(function: F) -> F:
+    """Add what describes an app of the user's own."""
+    return _all(
+        click.option(
+            "--get",
+            "app_get",
+            multiple=True,
+            metavar="PATH",
+            help="A path of your own app to request; repeatable.",
+        ),
+        click.option(
+            "--post",
+            "app_post",
+            multiple=True,
+            metavar="PATH=@FILE",
+            help="A path to post a file to, or =TEXT; repeatable.",
+        ),
+        click.option("--locustfile", "app_locustfile", metavar="FILE", help="Traffic of your own."),
+        click.option(
+            "--health", "app_health", metavar="PATH", help="What answers 200 while it serves."
+        ),
+        click.option(
+            "--interface",
+            "app_interface",
+            type=click.Choice(["auto", "wsgi", "asgi"]),
+            help="How servers call it, where its source does not show that.",
+        ),
+        click.option(
+            "--requirements",
+            "app_requirements",
+            metavar="FILE",
+            help="What it installs (default: its lock file, or what there is).",
+        ),
+        click.option(
+            "--install",
+            "app_install",
+            multiple=True,
+            metavar="REQUIREMENT",
+            help="A package to install besides, as name==1.0; repeatable.",
+        ),
+        click.option(
+            "--before",
+            "app_before",
+            multiple=True,
+            metavar="COMMAND",
+            help="A command to run before each start of a server; repeatable.",
+        ),
+        click.option(
+            "--writable",
+            "app_writable",
+            multiple=True,
+            metavar="FOLDER",
+            help="A folder of it that it may write to (default: instance); repeatable.",
+        ),
+        click.option(
+            "--env",
+            "variables",
+            multiple=True,
+            metavar="NAME[=VALUE]",
+            help="A variable of its servers, without a value from here; repeatable.",
+        ),
+        click.option(
+            "--env-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A file of such variables.",
+        ),
+        click.option(
+            "--image", "images", multiple=True, help="Measure an image as it is; repeatable."
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(1, 65535),
+            default=8000,
+            show_default=True,
+            help="Where the server of an image listens.",
+        ),
+    )(function)
+
+
 def running(function: F) -> F:
     """Add what every command takes that starts servers."""
     return _all(

@@ -14,7 +14,7 @@ from toolkit.contract import Exchange, read_contract
 from toolkit.host import allowed_cpus, siblings
 from toolkit.model import App, Placement
 from toolkit.placement import place
-from toolkit.ports import Runtime
+from toolkit.ports import Platform
 from toolkit.runtime.choice import open_runtime
 from toolkit.runtime.guardian import Guardian
 from toolkit.units import parse_size
@@ -90,17 +90,25 @@ class Session:
     catalog: Catalog
     placement: Placement
     guardian: Guardian
-    runtime: Runtime
+    runtime: Platform
 
 
 @contextlib.contextmanager
-def session(config: Config, run: str, *, port: int = 0) -> Iterator[Session]:
+def session(
+    config: Config, run: str, *, port: int = 0, found: Catalog | None = None
+) -> Iterator[Session]:
     """Open a runtime under a guardian that cleans up whatever happens to this process.
+
+    Args:
+        config: Settings.
+        run: Label of what is created.
+        port: Fixed port on loopback, 0 for any.
+        found: Where recipes and code lie, None: this installation's.
 
     Raises:
         EnvironmentFault: The runtime asked for cannot be had.
     """
-    found, where = catalog(), placement(config)
+    found, where = found or catalog(), placement(config)
     opened = partial(open_runtime, config, catalog=found, placement=where, run=run, port=port)
     with Guardian() as guardian, opened(guardian=guardian) as runtime:
         yield Session(catalog=found, placement=where, guardian=guardian, runtime=runtime)

@@ -308,6 +308,7 @@ def main() -> None:
 
     def lead(environment: Environment, **_: object) -> None:
         gc.freeze()  # what the locustfile has made stays as well
+        environment.shape_class = None  # the phases say how many users there are
         _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)

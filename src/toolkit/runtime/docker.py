@@ -31,6 +31,9 @@ from toolkit.runtime.settings import (
 from toolkit.runtime.upstream import upstream_facts
 
 _CONTAINER_PORT = 8000
+_APPS = "/srv/apps"
+"""Where docker/Dockerfile puts apps."""
+
 _START_TIMEOUT = 30.0
 _NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5
@@ -333,11 +336,13 @@ class DockerRuntime:
             )
 
     def _server(self, stack: Stack, environment: Mapping[str, str]) -> ContainerSpec:
+        own = (f"{_APPS}/{stack.app.name}/{folder}" for folder in stack.app.writable)
         return ContainerSpec(
             image=self._tags[stack.id],
             name=self._new_name(),
             run=self._run,
             environment=environment,
+            tmpfs=dict.fromkeys(("/tmp", *own), in_memory("64m")),  # noqa: S108 - in the container
             host_network=self._host_network,
             container_port=_CONTAINER_PORT,
             cpus=self._placement.cpus,

@@ -47,10 +47,11 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
     requirements = [part for lock in locks for part in ("-r", str(lock))]
     if recipe.have_hashes(locks):
         requirements.insert(0, "--require-hashes")
-    arguments = ["--only-binary", ":all:", *requirements]
+    if stack.app.wheels_only:
+        requirements = ["--only-binary", ":all:", *requirements]
 
     def install(folder: Path) -> None:
-        _install(folder, arguments, image)
+        _install(folder, requirements, image)
 
     name = f"{stack.app.name}-{stack.server.name}-{inputs}"
     return _ensure(name, stack.id, install, image, observer)

@@ -69,6 +69,8 @@ class Images:
         }
         if not recipe.have_hashes(recipe.locks(stack)):
             arguments["HASHES"] = ""
+        if not stack.app.wheels_only:
+            arguments["WHEELS"] = ""
         return self._build(recipe.DOCKERFILE, files, base, tag, inputs, arguments)
 
     def of_project(self, project: Project, observer: Observer) -> str:

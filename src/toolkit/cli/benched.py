@@ -1,0 +1,155 @@
+"""What ``toolkit bench`` measures: reference stacks, or images as they are. See also ``own``."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from toolkit.catalog import Catalog
+from toolkit.cli.traffic import own_traffic
+from toolkit.cli.wiring import catalog
+from toolkit.config import AppConfig, Config
+from toolkit.errors import ConfigError
+from toolkit.model import App, Interface, Project, Server, Stack, Workload
+
+_AS_IT_IS = Server(
+    name="as-it-is",
+    summary="the server of the image, with its own settings",
+    interfaces=(Interface.WSGI, Interface.ASGI),
+    keep_alive=False,  # nobody promises it
+    argv=(),
+    path=Path(),
+)
+_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benched:
+    """What is measured.
+
+    Attributes:
+        catalog: Where recipes and code lie.
+        is_own: Whether it is the user's, with variables and traffic of its own.
+        projects: The image of each stack that is one as it is.
+        remarks: What was found of it, for people, a line each.
+    """
+
+    catalog: Catalog
+    stacks: tuple[Stack, ...]
+    workloads: tuple[Workload, ...]
+    is_own: bool = False
+    projects: Mapping[str, Project] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def place_of(argument: str, here: Path) -> tuple[Path, str]:
+    """Say in which folder an app of the user's own lies, and what of it is its target.
+
+    Args:
+        argument: A folder, a file, or ``module:attribute``.
+        here: The folder that this is said in.
+    """
+    path = here / argument
+    if path.is_dir():
+        return path, ""
+    if path.suffix == ".py" and path.is_file():
+        return path.parent, path.stem
+    return here, argument
+
+
+def reference(config: Config, *, against_itself: str | None) -> Benched:
+    """Choose reference stacks and workloads as the settings say.
+
+    Args:
+        config: Settings.
+        against_itself: A stack that is measured against itself.
+
+    Raises:
+        ConfigError: There are none such.
+    """
+    found, bench = catalog(), config.bench
+    if against_itself:
+        stacks = twice(found, against_itself)
+    elif bench.apps or bench.servers:
+        stacks = found.combine(bench.apps or ("*",), bench.servers or ("*",))
+    else:
+        stacks = found.select_stacks(bench.stacks)
+    return Benched(catalog=found, stacks=stacks, workloads=found.select_workloads(bench.workloads))
+
+
+def as_they_are(app: AppConfig, images: Sequence[str], port: int) -> Benched:
+    """Take images that somebody made, each with its own server.
+
+    Args:
+        app: Settings of their traffic and health.
+        images: Their names.
+        port: Where their servers listen.
+
+    Raises:
+        ConfigError: It is not said what is requested.
+    """
+    stacks: list[Stack] = []
+    projects: dict[str, Project] = {}
+    for image in dict.fromkeys(images):
+        name = named(image)
+        health = health_of(app)
+        made = App(
+            name=name,
+            summary=f"image {image}",
+            interface=Interface.WSGI,
+            target="",
+            health=health,
+            path=Path(),
+        )
+        stack = Stack(app=made, server=_AS_IT_IS)
+        if stack.id in projects:
+            raise ConfigError(f"{image} and {projects[stack.id].image} would both be {name}")
+        stacks.append(stack)
+        projects[stack.id] = Project(
+            name=stack.id, image=image, port=port, health=health, environment=app.environment
+        )
+    return Benched(
+        catalog=catalog(),
+        stacks=tuple(stacks),
+        workloads=traffic_of(app),
+        is_own=True,
+        projects=projects,
+    )
+
+
+def traffic_of(app: AppConfig) -> tuple[Workload, ...]:
+    """Give the traffic that an app of the user's own is measured with.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    workloads = tuple(own_traffic(app.get, app.post, app.locustfile))
+    if not workloads:
+        raise ConfigError(
+            "what is requested is not said",
+            hint="Give --get / (repeatable), --post /items=@body.json, or a --locustfile.",
+        )
+    return workloads
+
+
+def health_of(app: AppConfig) -> str:
+    """Give the path that answers 200 while an app of the user's own serves."""
+    return app.health or (app.get[0] if app.get else "/")
+
+
+def named(text: str) -> str:
+    """Give a name that stacks and images may have."""
+    return _NOT_IN_A_NAME.sub("-", text.lower()).strip("-") or "app"
+
+
+def twice(found: Catalog, pattern: str) -> tuple[Stack, ...]:
+    """Give a stack and itself.
+
+    Raises:
+        ConfigError: There is not one of that name.
+    """
+    stacks = found.select_stacks((pattern,))
+    if len(stacks) > 1:
+        names = ", ".join(stack.id for stack in stacks)
+        raise ConfigError(f"{pattern!r} fits several stacks", hint=f"Name one of {names}.")
+    return (stacks[0], replace(stacks[0], copy=2))

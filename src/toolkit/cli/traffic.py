@@ -1,0 +1,84 @@
+"""The traffic that users describe themselves: paths, bodies, locustfiles."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from toolkit.errors import ConfigError
+from toolkit.load.duel import GET_FILE
+from toolkit.model import Workload
+
+_POST_FILE = GET_FILE.with_name("post.py")
+_MOST_BODY = 64 * 2**10
+"""Bytes of a body: it is handed over in a variable, which Linux limits to 128 KiB."""
+
+_TYPES = {
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".xml": "application/xml",
+}
+_FORM = "application/x-www-form-urlencoded"
+
+
+def own_traffic(get: Iterable[str], post: Iterable[str], locustfile: str) -> Iterator[Workload]:
+    """Make a workload of each path, each body and the locustfile.
+
+    Args:
+        get: Paths, with queries.
+        post: Paths with bodies: ``/items=@body.json`` or ``/items={"name": "a"}``.
+        locustfile: File, may be empty.
+
+    Raises:
+        ConfigError: A file is not there, or a body is not given.
+    """
+    for path in dict.fromkeys(get):
+        yield Workload(
+            name="get",
+            title=f"GET {path}",
+            summary="",
+            parameters={"path": quote(path, safe="/")},
+            path=GET_FILE,
+        )
+    for text in dict.fromkeys(post):
+        path, body, kind = _read_post(text)
+        values = {"path": path, "body": body, "type": kind}
+        yield Workload(
+            name="post",
+            title=f"POST {path}",
+            summary="",
+            parameters={name: quote(value, safe="/") for name, value in values.items()},
+            path=_POST_FILE,
+        )
+    if locustfile:
+        file = Path(locustfile).absolute()
+        if not file.is_file():
+            raise ConfigError(f"the locustfile {locustfile} does not exist")
+        yield Workload(name=file.stem, summary="", path=file)
+
+
+def _read_post(text: str) -> tuple[str, str, str]:
+    """Give path, body and content type."""
+    path, is_file, name = text.rpartition("=@")
+    if is_file:
+        try:
+            body = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--post {text}: {name} cannot be read as text: {error}") from error
+        kind = _TYPES.get(Path(name).suffix, _type_of(body))
+    else:
+        path, has_body, body = text.partition("=")
+        if not has_body:
+            raise ConfigError(
+                f"--post {text} has no body", hint="Write --post /items=@body.json, or =TEXT."
+            )
+        kind = _type_of(body)
+    if len(body.encode()) > _MOST_BODY:
+        raise ConfigError(
+            f"the body of --post {path} is larger than {_MOST_BODY // 1024} KiB",
+            hint="Write a locustfile for it.",
+        )
+    return path, body, kind
+
+
+def _type_of(body: str) -> str:
+    return _TYPES[".json"] if body.lstrip()[:1] in ("{", "[") else _FORM

@@ -1,0 +1,1 @@
+"""A user's own app, read from its folder."""

@@ -1,0 +1,1 @@
+"""What a project installs, from its lock files, requirements and declarations."""

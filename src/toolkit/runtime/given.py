@@ -1,0 +1,55 @@
+"""Images that are measured as they are, each in the place of a stack."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from toolkit.errors import StackError
+from toolkit.measured import RuntimeFacts, StackFacts
+from toolkit.model import Need, Project, Stack
+from toolkit.ports import Backing, Observer, Platform, Service
+
+
+class GivenImages:
+    """A runtime whose stacks are images that somebody else made.
+
+    Args:
+        platform: Runs them.
+        projects: The image of each stack, by its id.
+    """
+
+    def __init__(self, platform: Platform, projects: Mapping[str, Project]) -> None:
+        self._platform = platform
+        self._projects = projects
+
+    @property
+    def facts(self) -> RuntimeFacts:
+        """See ``ports.Runtime``."""
+        return self._platform.facts
+
+    def prepare(self, stack: Stack, observer: Observer) -> StackFacts:
+        """See ``ports.Runtime``."""
+        found = self._platform.prepare_project(self._projects[stack.id], observer)
+        return replace(found, id=stack.id, summary=stack.app.summary)
+
+    def backing(self, need: Need, observer: Observer) -> AbstractContextManager[Backing]:
+        """See ``ports.Runtime``."""
+        return self._platform.backing(need, observer)
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """See ``ports.Runtime``; an image has no such commands.
+
+        Raises:
+            StackError: Always.
+        """
+        raise StackError(f"{' '.join(command)} cannot be run in an image as it is")
+
+    def serve(
+        self, stack: Stack, environment: Mapping[str, str]
+    ) -> AbstractContextManager[Service]:
+        """See ``ports.Runtime``."""
+        project = self._projects[stack.id]
+        variables = {**environment, **project.environment}
+        return self._platform.serve_project(replace(project, environment=variables))

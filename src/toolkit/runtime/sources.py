@@ -1,0 +1,100 @@
+"""The files of a project, copied: those that git knows, or all that look like its own."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolkit.errors import ConfigError, EnvironmentFault
+from toolkit.runtime.guardian import Guardian
+
+_FOREIGN = frozenset({"__pycache__", "node_modules"})
+_MOST_BYTES = 500 * 2**20
+
+
+@contextlib.contextmanager
+def sources_of(folder: Path, guardian: Guardian, *, without: str = "") -> Iterator[Path]:
+    """Copy a project elsewhere until the end; give the copy.
+
+    In a git repository these are the files that git knows and the new ones that it does not ignore.
+    Elsewhere it is all but hidden files, virtual environments, packages of Node and bytecode.
+
+    Args:
+        folder: The project's.
+        guardian: Told what to remove should this process be killed.
+        without: What is written into the folder by the toolkit itself.
+
+    Raises:
+        ConfigError: There is too much in it.
+        EnvironmentFault: It cannot be read, or there is no space.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="toolkit-sources-") as name,
+        guardian.watching_folder(name),
+    ):
+        place = Path(name) / "tree"
+        place.mkdir()
+        try:
+            _copy(folder, place, folder / without if without else None)
+        except OSError as error:
+            raise EnvironmentFault(f"{folder} cannot be copied: {error}") from error
+        yield place
+
+
+def _copy(folder: Path, place: Path, without: Path | None) -> None:
+    known = _known_to_git(folder)
+    files = list(_own_files(folder, place.parent) if known is None else known)
+    left = _MOST_BYTES
+    for file in files:
+        if without is not None and file.is_relative_to(without):
+            continue
+        left -= file.lstat().st_size
+        if left < 0:
+            raise ConfigError(
+                f"{folder} holds more than {_MOST_BYTES // 2**20} MiB of its own",
+                hint="What git ignores is left out: ignore data, or make it a repository.",
+            )
+        target = place / file.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target, follow_symlinks=False)
+
+
+def _known_to_git(folder: Path) -> list[Path] | None:
+    """List what git knows or would add; None without git, or in no repository."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    done = subprocess.run(
+        [git, "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode != 0:
+        return None
+    names = os.fsdecode(done.stdout).split("\0")[:-1]
+    # a file may be gone, or be a repository of its own
+    files = (folder / name for name in dict.fromkeys(names))
+    # none at all: the folder is one that git ignores
+    return [file for file in files if file.is_symlink() or file.is_file()] or None
+
+
+def _own_files(folder: Path, place: Path) -> Iterator[Path]:
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        folders[:] = [
+            inner
+            for inner in folders
+            if inner not in _FOREIGN
+            and not inner.startswith(".")
+            and not inner.endswith(".egg-info")
+            and not (here / inner / "pyvenv.cfg").is_file()
+            # the copy itself, where temporary folders lie within the project
+            and not place.is_relative_to(here / inner)
+        ]
+        for file in files:
+            if not file.startswith(".") and (here / file).is_file():
+                yield here / file
