@@ -3,16 +3,33 @@
 import contextlib
 import secrets
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
+from urllib.parse import urlsplit, urlunsplit
 
 from toolkit.database import Databases
 from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.measured import Usage
-from toolkit.model import MOST_CONNECTIONS, Knobs, Need, Stack
-from toolkit.ports import Backing, Observer, Runtime
+from toolkit.model import MOST_CONNECTIONS, BackingImage, Knobs, Need, Stack
+from toolkit.ports import Backing, Observer, Platform, Runtime
 
-_NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnNeeds:
+    """What the servers of a user's own app are given.
+
+    Attributes:
+        variables: For all of them; ``{NAME}`` in a value is the address of a service. Nobody else
+            is told what is in them.
+        images: Services that are started for the run.
+        database_variable: In which they find the URL of their database ...
+        database_scheme: ... and how that begins, as ``postgresql+psycopg``.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    images: tuple[BackingImage, ...] = ()
+    database_variable: str = "DATABASE_URL"
+    database_scheme: str = "postgresql"
 
 
 class Backings:
@@ -22,7 +39,7 @@ class Backings:
         runtime: Where they run.
         secret: For whatever an app signs; the same for all servers of a run.
         side: Which of two versions of an app it is that they serve.
-        variables: That the user gives to all servers; nobody else is told what is in them.
+        own: What the servers of a user's own app are given, None for the reference apps.
 
     Attributes:
         started: The services by what they are for.
@@ -35,13 +52,13 @@ class Backings:
         *,
         secret: str,
         side: str = "",
-        variables: Mapping[str, str] = _NO_VARIABLES,
+        own: OwnNeeds | None = None,
     ) -> None:
         self._runtime = runtime
         self._secret = secret
         self._side = side
-        self._variables = variables
-        self.started: dict[Need, Backing] = {}
+        self._own = own
+        self.started: dict[str, Backing] = {}
         self.missing: dict[Need, EnvironmentFault] = {}
         self.databases: Databases | None = None
 
@@ -52,7 +69,7 @@ class Backings:
             side: Its name.
             runtime: Where it is served.
         """
-        own = Backings(runtime, secret=self._secret, side=side, variables=self._variables)
+        own = Backings(runtime, secret=self._secret, side=side, own=self._own)
         own.started, own.missing, own.databases = self.started, self.missing, self.databases
         return own
 
@@ -62,31 +79,31 @@ class Backings:
         Raises:
             StackError: It cannot be made.
         """
-        if self.databases is None or not stack.app.prepare:
+        databases = self._databases_of(stack)
+        if databases is None:
             return
 
         def make_tables(url: str) -> None:
-            environment = {**self._common(), "DATABASE_URL": url}
+            environment = {**self._common(), **self._naming(url)}
             for command in stack.app.prepare:
                 self._runtime.run_once(stack, command, environment)
 
-        self.databases.prepare(self._key(stack), make_tables, as_all=not self._side)
+        as_all = not self._side and self._own is None
+        databases.prepare(self._key(stack), make_tables, as_all=as_all)
 
     def environment(self, stack: Stack) -> dict[str, str]:
         """Give the variables for a new server of a stack, which finds a database as it was made."""
-        if self.databases is None or not stack.app.prepare:
+        databases = self._databases_of(stack)
+        if databases is None:
             return self._common()
         name = {"name": self._side} if self._side else {}
-        return {
-            **self._common(),
-            "DATABASE_URL": self.databases.fresh(self._key(stack), **name),
-        }
+        return {**self._common(), **self._naming(databases.fresh(self._key(stack), **name))}
 
     def has(self, need: Need) -> bool:
         """Tell whether there is a service for a need."""
         return need in self.started
 
-    def usages(self) -> Mapping[Need, Usage]:
+    def usages(self) -> Mapping[str, Usage]:
         """Read what each service has used so far.
 
         Raises:
@@ -94,13 +111,34 @@ class Backings:
         """
         return {need: backing.usage() for need, backing in self.started.items()}
 
+    def _databases_of(self, stack: Stack) -> Databases | None:
+        """Give what makes the databases of an app, None if it has none."""
+        return self.databases if stack.app.prepare or self._own is not None else None
+
     def _key(self, stack: Stack) -> str:
         return f"{self._side} {stack.app.name}".strip()
 
+    def _naming(self, url: str) -> dict[str, str]:
+        """Tell servers where their database is."""
+        own = self._own
+        if own is None:
+            return {"DATABASE_URL": url}
+        spelt = urlsplit(url)._replace(scheme=own.database_scheme)
+        return {own.database_variable: urlunsplit(spelt)}
+
     def _common(self) -> dict[str, str]:
+        found = {"SECRET_KEY": self._secret}
         upstream = self.started.get(Need.UPSTREAM)
-        known = {"UPSTREAM_URL": upstream.url_for_servers} if upstream is not None else {}
-        return {"SECRET_KEY": self._secret, **known, **self._variables}
+        if upstream is not None:
+            found["UPSTREAM_URL"] = upstream.url_for_servers
+        for name, value in self._own.variables.items() if self._own is not None else ():
+            found[name] = self._with_addresses(value)
+        return found
+
+    def _with_addresses(self, value: str) -> str:
+        for name, service in self.started.items():
+            value = value.replace(f"{{{name}}}", service.url_for_servers)
+        return value
 
 
 @contextlib.contextmanager
@@ -112,7 +150,7 @@ def open_backings(
     *,
     knobs: Knobs,
     optional: bool = False,
-    variables: Mapping[str, str] = _NO_VARIABLES,
+    own: OwnNeeds | None = None,
 ) -> Iterator[Backings]:
     """Start the services that are needed; all are gone at the end.
 
@@ -123,20 +161,20 @@ def open_backings(
         observer: Told what is started.
         knobs: Settings of every server, whose connections the database must take.
         optional: Go on without those that cannot be had.
-        variables: That the user gives to all servers.
+        own: What the servers of a user's own app are given, None for the reference apps.
 
     Raises:
         ConfigError: The servers may open more connections than the database takes.
         EnvironmentFault: One cannot be had here.
     """
-    if Need.DATABASE in needs and not knobs.fit_the_database:
+    if Need.DATABASE in needs and own is None and not knobs.fit_the_database:
         most = 2 * knobs.workers * knobs.database_pool
         raise ConfigError(
             f"{knobs.workers} workers with pools of {knobs.database_pool} may open {most} database "
             f"connections, more than the {MOST_CONNECTIONS} there are",
             hint="Lower --workers or --database-pool (an app has two pools: its SQL, its ORM).",
         )
-    backings = Backings(runtime, secret=secrets.token_hex(32), variables=variables)
+    backings = Backings(runtime, secret=secrets.token_hex(32), own=own)
     with contextlib.ExitStack() as stack:
         for need in sorted(needs):
             try:
@@ -152,9 +190,31 @@ def open_backings(
                     Databases(
                         url=database.url,
                         url_for_servers=database.url_for_servers,
-                        schema=(shared / "schema.sql").read_text(encoding="utf-8"),
-                        seed=(shared / "seed.sql").read_text(encoding="utf-8"),
+                        schema=_statements(shared, "schema.sql") if own is None else "",
+                        seed=_statements(shared, "seed.sql") if own is None else "",
                     )
                 )
             )
         yield backings
+
+
+@contextlib.contextmanager
+def own_services(
+    platform: Platform, own: OwnNeeds, backings: Backings, observer: Observer
+) -> Iterator[None]:
+    """Start the services of a user's own app, and have its servers be told; gone at the end.
+
+    Raises:
+        ConfigError: Servers run as processes, which starts none.
+        EnvironmentFault: One cannot be had here.
+    """
+    with contextlib.ExitStack() as started:
+        for image in own.images:
+            backings.started[image.name] = started.enter_context(
+                platform.backing_image(image, observer)
+            )
+        yield
+
+
+def _statements(shared: Path, name: str) -> str:
+    return (shared / name).read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Settings: defaults, then ``toolkit.toml`` or ``[tool.toolkit]`` in pyproject.toml, then flags."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -12,11 +13,12 @@ import cattrs
 
 from toolkit.checked import CheckSettings, Metric
 from toolkit.errors import ConfigError
-from toolkit.model import Arrivals, Knobs, LoadSettings
+from toolkit.model import Arrivals, Knobs, LoadSettings, Need
 from toolkit.spelling import did_you_mean
 from toolkit.units import parse_duration, parse_size
 
 _T = TypeVar("_T")
+_SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 
 DEFAULT_STACKS = (
     "flask/gunicorn-sync",
@@ -176,9 +178,13 @@ class AppConfig:
         post: ... and that are posted to, as ``/items=@body.json``.
         locustfile: A workload of the project's own.
         health: Path that answers 200 while it serves; empty: the first of ``get``, or ``/``.
-        before: Commands that are run before each start of a server, as ``flask db upgrade``.
+        database: Start a PostgreSQL for the run, with a database of its own for each server, whose
+            URL begins so: ``postgresql`` or ``postgresql+psycopg``; empty: none ...
+        database_variable: ... and the variable in which servers find it.
+        prepare: Commands that make its tables, once, as ``flask db upgrade``.
+        before: Commands that are run before each start of a server, as ``flask init-db``.
         writable: Folders that its processes may write to; in a container they begin empty.
-        environment: Variables of its processes.
+        environment: Variables of its processes; ``{NAME}`` in a value is the address of a service.
     """
 
     target: str = ""
@@ -190,9 +196,33 @@ class AppConfig:
     post: tuple[str, ...] = ()
     locustfile: str = ""
     health: str = ""
+    database: str = ""
+    database_variable: str = "DATABASE_URL"
+    prepare: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     writable: tuple[str, ...] = ("instance",)
     environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceConfig:
+    """Table ``[services.NAME]``: an image that is started beside an app of the user's own.
+
+    Attributes:
+        image: Such as ``redis:8``.
+        port: On which it listens.
+        environment: Variables of it.
+        command: In place of the image's.
+        ready: A command in it that succeeds once it serves; empty: it takes a connection.
+        memory: That it may use, such as ``1g``.
+    """
+
+    image: str
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+    ready: str = ""
+    memory: str = "1g"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +338,7 @@ class Config:
     server: Knobs = field(default_factory=Knobs)
     bench: BenchConfig = field(default_factory=BenchConfig)
     app: AppConfig = field(default_factory=AppConfig)
+    services: dict[str, ServiceConfig] = field(default_factory=dict)
     check: CheckConfig = field(default_factory=CheckConfig)
     lint: LintConfig = field(default_factory=LintConfig)
     sets: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: SETS)
@@ -425,6 +456,13 @@ def _refuse_unknown(data: Mapping[str, Any], kind: type, file: Path, table: str 
             if not isinstance(value, Mapping):
                 raise ConfigError(f"{file}: {key} is a table: [{key}]")
             _refuse_unknown(value, hints[key], file, f"{key}.")
+        elif key == "services":
+            if not isinstance(value, Mapping) or not all(
+                isinstance(item, Mapping) for item in value.values()
+            ):
+                raise ConfigError(f"{file}: services is a table of tables: [services.NAME]")
+            for name, item in value.items():
+                _refuse_unknown(item, ServiceConfig, file, f"services.{name}.")
 
 
 def _converter() -> cattrs.Converter:
@@ -474,7 +512,19 @@ def _check(config: Config, where: str) -> None:
     """Refuse values that have the right type and make no sense."""
     bench, server, runtime, check = config.bench, config.server, config.runtime, config.check
     lint = config.lint
+    for name in config.services:
+        if name in set(Need) or not _SERVICE.fullmatch(name):
+            raise ConfigError(
+                f"{where}services.{name}: no name for a service",
+                hint="Lower-case letters, digits and - will do, and database and upstream are "
+                "those of the toolkit.",
+            )
+    services = [
+        (f"services.{name}.port", service.port, 1 <= service.port <= 65_535, "1 to 65535")
+        for name, service in config.services.items()
+    ]
     rules = [
+        *services,
         ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
         ("bench.users", bench.users, 0 <= bench.users <= 10_000, "1 to 10000, 0 to find it"),
         ("bench.most_users", bench.most_users, 1 <= bench.most_users <= 10_000, "1 to 10000"),

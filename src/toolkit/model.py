@@ -23,6 +23,29 @@ class Need(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackingImage:
+    """A backing service of a user's own app, beside those that ``Need`` names.
+
+    Attributes:
+        name: By which its address is asked for.
+        port: On which it listens.
+        environment: Variables of its container.
+        command: In place of the image's; empty: that.
+        ready: A command in its container that succeeds once it serves; empty: it is ready when it
+            takes a connection.
+        memory: Bytes it may use.
+    """
+
+    name: str
+    image: str
+    port: int
+    environment: dict[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+    ready: tuple[str, ...] = ()
+    memory: int = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A web application: a folder with an ``app.toml``.
 

@@ -15,6 +15,7 @@ from toolkit.measured import (
     Usage,
 )
 from toolkit.model import (
+    BackingImage,
     Need,
     Phase,
     Plan,
@@ -180,6 +181,19 @@ class Projects(Protocol):
 
 class Platform(Runtime, Projects, Protocol):
     """Where stacks and projects are built and started."""
+
+    def backing_image(
+        self, image: BackingImage, observer: "Observer"
+    ) -> AbstractContextManager[Backing]:
+        """Start a backing service of the user's own, wait until it serves, stop it at the end.
+
+        Its addresses are ``host:port`` and no URLs.
+
+        Raises:
+            ConfigError: This runtime starts none.
+            EnvironmentFault: It cannot be had here.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

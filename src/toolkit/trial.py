@@ -22,7 +22,7 @@ from toolkit.measured import (
     Run,
     Usage,
 )
-from toolkit.model import App, Broken, Need, Phase, Stack, Stage, Trial, Workload
+from toolkit.model import App, Broken, Phase, Stack, Stage, Trial, Workload
 from toolkit.objective import keeps
 from toolkit.ports import Backing, LoadEngine, LoadSession, Observer, Runtime, Service, Tick
 from toolkit.store import Store, utc_now
@@ -216,11 +216,11 @@ class Watch:
     service: Watched
     read_host: Callable[[], HostReading]
     show: Callable[[Tick], None]
-    read_backings: Callable[[], Mapping[Need, Usage]] = dict
+    read_backings: Callable[[], Mapping[str, Usage]] = dict
     usages: list[Usage] = field(default_factory=list)
     host: list[HostReading] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
-    backings: list[Mapping[Need, Usage]] = field(default_factory=list)
+    backings: list[Mapping[str, Usage]] = field(default_factory=list)
     took: float = 0.0
 
     def window_opened(self) -> None:

@@ -56,7 +56,9 @@ def test_the_tutorials_app_writes_its_database_into_memory(tmp_path: Path) -> No
     assert measurement(tmp_path).trial.stack == "flaskr/gunicorn-gthread"
 
 
-def test_an_image_is_measured_as_it_is(tmp_path: Path, client: docker.DockerClient) -> None:
+def test_an_image_is_measured_as_it_is_and_may_stand_beside_an_app(
+    tmp_path: Path, client: docker.DockerClient
+) -> None:
     (tmp_path / "hello.py").write_text(
         "from flask import Flask\n\napp = Flask(__name__)\napp.get('/')(lambda: 'hello')\n"
     )
@@ -72,5 +74,42 @@ def test_an_image_is_measured_as_it_is(tmp_path: Path, client: docker.DockerClie
         done = bench(tmp_path, "--image", "toolkit-test/hello:1", "--get", "/")
         assert done.returncode in (0, 4), done.stderr
         assert measurement(tmp_path).trial.stack == "toolkit-test-hello-1/as-it-is"
+        beside_another_image(tmp_path)
     finally:
         client.images.remove("toolkit-test/hello:1", noprune=True)
+
+
+ASKING = """
+import os, urllib.request
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def ask():
+    with urllib.request.urlopen(os.environ["BESIDE"], timeout=5) as answer:
+        return answer.read()
+"""
+BESIDE = """
+[app.environment]
+BESIDE = "http://{beside}/etc/hostname"
+
+[services.beside]
+image = "toolkit-test/hello:1"
+port = 9000
+command = "python -m http.server 9000 --directory /"
+ready = '''python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:9000/')"'''
+"""
+
+
+def beside_another_image(folder: Path) -> None:
+    """See that an app reaches a service that is an image, and that nothing is left of it."""
+    (folder / "asking.py").write_text(ASKING)
+    (folder / "toolkit.toml").write_text(BESIDE)
+    done = bench(
+        folder, "asking:app", "--runtime", "docker", "--servers", "gunicorn-gthread", "--get", "/"
+    )
+    assert done.returncode in (0, 4), done.stderr
+    found = measurement(folder)
+    assert found.phases[0].backings["beside"].memory_peak > 2**20

@@ -369,7 +369,7 @@ class FakePlatform:
 
 
 def test_an_image_takes_the_place_of_a_stack_with_the_variables_of_the_run() -> None:
-    found = as_they_are(AppConfig(get=("/",), environment={"A": "own"}), ("shop:1", "shop:2"), 80)
+    found = as_they_are(Config(app=AppConfig(get=("/",))), ("shop:1", "shop:2"), 80)
     assert [stack.id for stack in found.stacks] == ["shop-1/as-it-is", "shop-2/as-it-is"]
     platform = FakePlatform()
     runtime = GivenImages(platform, found.projects)  # type: ignore[arg-type]
@@ -378,14 +378,14 @@ def test_an_image_takes_the_place_of_a_stack_with_the_variables_of_the_run() -> 
     assert runtime.serve(found.stacks[1], {"A": "run", "B": "run"}) == "a service"  # type: ignore[comparison-overlap]
     (served,) = platform.served
     assert (served.image, served.port) == ("shop:2", 80)
-    assert served.environment == {"A": "own", "B": "run"}
+    assert served.environment == {"A": "run", "B": "run"}
     with pytest.raises(StackError):
         runtime.run_once(found.stacks[0], ("migrate",), {})
 
 
 def test_two_images_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="would both be"):
-        as_they_are(AppConfig(get=("/",)), ("a/b", "a-b"), 80)
+        as_they_are(Config(app=AppConfig(get=("/",))), ("a/b", "a-b"), 80)
 
 
 # init
@@ -485,7 +485,7 @@ def test_what_is_writable_of_an_app_is_in_memory_in_its_container() -> None:
     from toolkit.runtime.docker import DockerRuntime
     from toolkit.runtime.engine import ContainerSpec
 
-    made = as_they_are(AppConfig(get=("/",)), ("shop",), 80).stacks[0]
+    made = as_they_are(Config(app=AppConfig(get=("/",))), ("shop",), 80).stacks[0]
     runtime = object.__new__(DockerRuntime)
     runtime._tags = {made.id: "tag"}
     runtime._run, runtime._host_network = "run", True

@@ -146,7 +146,7 @@ def command(
     with contextlib.ExitStack() as opened:
         if images:
             _refuse_reference_choices(chosen_there)
-            benched = as_they_are(config.app, images, port)
+            benched = as_they_are(config, images, port)
             config = _in_containers(config)
         elif own is not None or (config.app.target and not chosen_there):
             from toolkit.cli.own import laid_out
@@ -246,7 +246,7 @@ def _dry_run(config: "Config", benched: "Benched", plan: "Plan") -> int:
 
 
 def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | None) -> int:
-    from toolkit.backing import open_backings
+    from toolkit.backing import OwnNeeds, open_backings, own_services
     from toolkit.bench import run_bench
     from toolkit.cli.wiring import contracts, messages, output, session, step_aside
     from toolkit.compare import tables
@@ -275,14 +275,12 @@ def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | N
             step_aside(where)
             needs = {need for workload in plan.workloads for need in workload.needs}
             shared = parts.catalog.path / "apps" / "shared"
-            with open_backings(
-                runtime,
-                needs,
-                shared,
-                progress,
-                knobs=config.server,
-                variables=config.app.environment if benched.is_own else {},
-            ) as backings:
+            with (
+                open_backings(
+                    runtime, needs, shared, progress, knobs=config.server, own=benched.own
+                ) as backings,
+                own_services(parts.runtime, benched.own or OwnNeeds(), backings, progress),
+            ):
                 run = Run(
                     id=run_id,
                     started_at=utc_now(),

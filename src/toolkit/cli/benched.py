@@ -1,16 +1,28 @@
 """What ``toolkit bench`` measures: reference stacks, or images as they are. See also ``own``."""
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from toolkit.backing import OwnNeeds
 from toolkit.catalog import Catalog
 from toolkit.cli.traffic import own_traffic
 from toolkit.cli.wiring import catalog
 from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError
-from toolkit.model import App, Interface, Project, Server, Stack, Workload
+from toolkit.model import (
+    App,
+    BackingImage,
+    Interface,
+    Need,
+    Project,
+    Server,
+    Stack,
+    Workload,
+)
+from toolkit.units import parse_size
 
 _AS_IT_IS = Server(
     name="as-it-is",
@@ -29,7 +41,7 @@ class Benched:
 
     Attributes:
         catalog: Where recipes and code lie.
-        is_own: Whether it is the user's, with variables and traffic of its own.
+        own: What its servers are given, None for the reference apps.
         projects: The image of each stack that is one as it is.
         remarks: What was found of it, for people, a line each.
     """
@@ -37,7 +49,7 @@ class Benched:
     catalog: Catalog
     stacks: tuple[Stack, ...]
     workloads: tuple[Workload, ...]
-    is_own: bool = False
+    own: OwnNeeds | None = None
     projects: Mapping[str, Project] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -77,17 +89,18 @@ def reference(config: Config, *, against_itself: str | None) -> Benched:
     return Benched(catalog=found, stacks=stacks, workloads=found.select_workloads(bench.workloads))
 
 
-def as_they_are(app: AppConfig, images: Sequence[str], port: int) -> Benched:
+def as_they_are(config: Config, images: Sequence[str], port: int) -> Benched:
     """Take images that somebody made, each with its own server.
 
     Args:
-        app: Settings of their traffic and health.
+        config: Settings of their traffic, health and services.
         images: Their names.
         port: Where their servers listen.
 
     Raises:
         ConfigError: It is not said what is requested.
     """
+    app = config.app
     stacks: list[Stack] = []
     projects: dict[str, Project] = {}
     for image in dict.fromkeys(images):
@@ -105,14 +118,12 @@ def as_they_are(app: AppConfig, images: Sequence[str], port: int) -> Benched:
         if stack.id in projects:
             raise ConfigError(f"{image} and {projects[stack.id].image} would both be {name}")
         stacks.append(stack)
-        projects[stack.id] = Project(
-            name=stack.id, image=image, port=port, health=health, environment=app.environment
-        )
+        projects[stack.id] = Project(name=stack.id, image=image, port=port, health=health)
     return Benched(
         catalog=catalog(),
         stacks=tuple(stacks),
         workloads=traffic_of(app),
-        is_own=True,
+        own=needs_of(config),
         projects=projects,
     )
 
@@ -129,7 +140,46 @@ def traffic_of(app: AppConfig) -> tuple[Workload, ...]:
             "what is requested is not said",
             hint="Give --get / (repeatable), --post /items=@body.json, or a --locustfile.",
         )
-    return workloads
+    needs = (Need.DATABASE,) if app.database else ()
+    return tuple(replace(workload, needs=needs) for workload in workloads)
+
+
+def needs_of(config: Config) -> OwnNeeds:
+    """Say what the servers of an app of the user's own are given.
+
+    Raises:
+        ConfigError: A command cannot be read.
+    """
+    images = tuple(
+        BackingImage(
+            name=name,
+            image=service.image,
+            port=service.port,
+            environment=service.environment,
+            command=words(f"services.{name}.command", service.command),
+            ready=words(f"services.{name}.ready", service.ready),
+            memory=parse_size(service.memory),
+        )
+        for name, service in config.services.items()
+    )
+    return OwnNeeds(
+        variables=config.app.environment,
+        images=images,
+        database_variable=config.app.database_variable,
+        database_scheme=config.app.database,
+    )
+
+
+def words(name: str, text: str) -> tuple[str, ...]:
+    """Split a command as a shell would.
+
+    Raises:
+        ConfigError: A quote is not closed.
+    """
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"{name} {text!r}: {str(error).lower()}") from error
 
 
 def health_of(app: AppConfig) -> str:

@@ -150,6 +150,22 @@ def own_app(function: F) -> F:
             help="A package to install besides, as name==1.0; repeatable.",
         ),
         click.option(
+            "--database",
+            "app_database",
+            is_flag=False,
+            flag_value="postgresql",
+            metavar="[SCHEME]",
+            help="Start a PostgreSQL for it and put the URL into DATABASE_URL; how that begins, as "
+            "postgresql+psycopg.",
+        ),
+        click.option(
+            "--prepare",
+            "app_prepare",
+            multiple=True,
+            metavar="COMMAND",
+            help="A command that makes the tables of that database, once; repeatable.",
+        ),
+        click.option(
             "--before",
             "app_before",
             multiple=True,

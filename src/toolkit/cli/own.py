@@ -1,13 +1,20 @@
 """A user's own app for ``toolkit bench``: found, laid out beside the servers, and its traffic."""
 
 import contextlib
-import shlex
 import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.cli.benched import Benched, health_of, named, traffic_of, twice
+from toolkit.cli.benched import (
+    Benched,
+    health_of,
+    named,
+    needs_of,
+    traffic_of,
+    twice,
+    words,
+)
 from toolkit.cli.wiring import catalog
 from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError
@@ -61,6 +68,7 @@ def laid_out(config: Config, folder: Path, *, against_itself: str | None) -> Ite
             catalog=staged,
             stacks=stacks,
             workloads=workloads,
+            own=needs_of(config),
             remarks=tuple(_remarks(found, requirements, own)),
         )
 
@@ -86,7 +94,8 @@ def _describe(app: AppConfig, folder: Path, found: FoundApp, requirements: Requi
         interface=interface,
         search=tuple(part for part in found.search if part),
         health=health_of(app),
-        before=tuple(_words(text) for text in app.before),
+        prepare=tuple(words("--prepare", text) for text in app.prepare),
+        before=tuple(words("--before", text) for text in app.before),
         writable=app.writable,
         requirements=requirements,
     )
@@ -102,13 +111,6 @@ def _name(folder: Path, found: FoundApp) -> str:
             if isinstance(project, dict) and isinstance(project.get("name"), str):
                 name = project["name"]
     return named(name)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise ConfigError(f"--before {text!r}: {str(error).lower()}") from error
 
 
 def _remarks(found: FoundApp, requirements: Requirements, own: OwnApp) -> Iterator[str]:

@@ -35,6 +35,7 @@ class OwnApp:
         interface: wsgi or asgi.
         search: Folders of it that modules are imported from, besides its own.
         health: Path that answers 200 while it serves.
+        prepare: Commands that make the tables of its database, once.
         before: Commands that are run before each start of a server.
         writable: Folders that its processes may write to.
         requirements: What it installs.
@@ -46,6 +47,7 @@ class OwnApp:
     interface: str
     search: tuple[str, ...]
     health: str
+    prepare: tuple[tuple[str, ...], ...] = ()
     before: tuple[tuple[str, ...], ...]
     writable: tuple[str, ...]
     requirements: Requirements
@@ -98,6 +100,7 @@ def _described(own: OwnApp) -> str:
         "interface": own.interface,
         "target": f"{MODULE}:app",
         "health": own.health,
+        "prepare": [list(command) for command in own.prepare],
         "before": [list(command) for command in own.before],
         "search": list(own.search),
         "writable": list(own.writable),

@@ -14,13 +14,20 @@ from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Need, Placement, Project, Stack
+from toolkit.model import BackingImage, Knobs, Need, Placement, Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import postgres
 from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
-from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, wait_until_ready
+from toolkit.runtime.ready import (
+    PROJECT_HINT,
+    as_fault,
+    free_port,
+    poll,
+    refusal,
+    wait_until_ready,
+)
 from toolkit.runtime.settings import (
     environment_of,
     facts_of,
@@ -43,6 +50,7 @@ _ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container, published on loopback
 _BACKING_MEMORY = 256 * 2**20
 _POSTGRES_PORT = 5432
 _POSTGRES_TIMEOUT = 60.0
+_SERVICE_INTERVAL = 0.2
 _POSTGRES_MEMORY = 2 * 2**30
 _POSTGRES_DATA = "/var/lib/postgresql/data"
 _POSTGRES_TMPFS = {
@@ -267,6 +275,51 @@ class DockerRuntime:
             )
             container.look_up_cgroup()
             yield DockerService(container, f"http://{host}:{port}", time.monotonic() - began)
+
+    @contextlib.contextmanager
+    def backing_image(self, image: BackingImage, observer: Observer) -> Iterator[DockerBacking]:
+        """See ``ports.Platform``.
+
+        In a network of its own: its port may be taken here.
+        """
+        with contextlib.ExitStack() as opened:
+            with as_fault(f"the service {image.name} cannot be started"):
+                tag = self._images.by_name(image.image, observer)
+                observer.noted(f"Starting {image.name} ({image.image}) ...")
+                direct = self._engine.shares_host_network
+                port = free_port()
+                spec = replace(
+                    self._backing(tag, image.command, port=port, inside=image.port),
+                    environment=image.environment,
+                    user="",
+                    confined=False,
+                    tmpfs={},
+                    host_network=False,
+                    publish=None if direct else port,
+                    memory=image.memory,
+                )
+                container = opened.enter_context(self._started(spec))
+                address = container.address
+                host, outside = (address, image.port) if direct else (_LOOPBACK, port)
+
+                def look() -> str | None:
+                    if not image.ready:
+                        return refusal(host, outside)
+                    code = container.run(image.ready)
+                    return f"{image.ready[0]} ended with {code}" if code else None
+
+                poll(
+                    look,
+                    wanted=f"sign that {image.name} serves",
+                    death=container.death,
+                    log_tail=container.log_tail,
+                    timeout=_POSTGRES_TIMEOUT,
+                    interval=_SERVICE_INTERVAL,
+                    hint="Does it listen on the port of its settings, and does `ready` succeed?",
+                )
+                container.look_up_cgroup()
+            facts = BackingFacts(need=image.name, summary=f"image {image.image}")
+            yield DockerBacking(container, f"{host}:{outside}", f"{address}:{image.port}", facts)
 
     @contextlib.contextmanager
     def _postgres(self, observer: Observer) -> Iterator[DockerBacking]:

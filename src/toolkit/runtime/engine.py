@@ -232,6 +232,16 @@ class Container:
         seconds = time.monotonic() - began
         return seconds if seconds < patience else None
 
+    def run(self, command: Sequence[str]) -> int:
+        """Run a command in the container; give its exit code.
+
+        Raises:
+            StackError: The container is gone, or has no such command.
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated(f"running {command[0]} in a container"):
+            return int(self._sdk.exec_run(list(command)).exit_code or 0)
+
     def look_up_cgroup(self) -> None:
         """Find the files of its cgroup, so that reading its use takes no time.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from toolkit.errors import StackError
 from toolkit.measured import RuntimeFacts, StackFacts
-from toolkit.model import Need, Project, Stack
+from toolkit.model import BackingImage, Need, Project, Stack
 from toolkit.ports import Backing, Observer, Platform, Service
 
 
@@ -35,6 +35,12 @@ class GivenImages:
     def backing(self, need: Need, observer: Observer) -> AbstractContextManager[Backing]:
         """See ``ports.Runtime``."""
         return self._platform.backing(need, observer)
+
+    def backing_image(
+        self, image: BackingImage, observer: Observer
+    ) -> AbstractContextManager[Backing]:
+        """See ``ports.Platform``."""
+        return self._platform.backing_image(image, observer)
 
     def run_once(
         self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]

@@ -85,12 +85,7 @@ class Images:
             StackError: It cannot be had.
         """
         if project.image:
-            if not self._engine.has_image(project.image):
-                observer.noted(f"Pulling {project.image} ...")
-                reason = self._engine.pull(project.image)
-                if reason is not None:
-                    raise StackError(f"the image {project.image} cannot be pulled: {reason}")
-            return project.image
+            return self.by_name(project.image, observer)
         if project.folder is None or not (project.folder / project.dockerfile).is_file():
             raise ConfigError(
                 f"{project.name} has no {project.dockerfile or 'Dockerfile'}",
@@ -118,6 +113,19 @@ class Images:
         if before not in (None, built):
             self._engine.remove_unused(before)
         return built
+
+    def by_name(self, image: str, observer: Observer) -> str:
+        """Find or fetch an image that somebody else made.
+
+        Raises:
+            StackError: It cannot be had.
+        """
+        if not self._engine.has_image(image):
+            observer.noted(f"Pulling {image} ...")
+            reason = self._engine.pull(image)
+            if reason is not None:
+                raise StackError(f"the image {image} cannot be pulled: {reason}")
+        return image
 
     def of_upstream(self, observer: Observer) -> str:
         """Build the image of the upstream that delays, or find it unchanged; give its tag.

@@ -19,7 +19,7 @@ import toolkit.serve
 from toolkit.config import ImageConfig
 from toolkit.errors import ConfigError, StackError
 from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
-from toolkit.model import Knobs, Need, Placement, Project, Stack
+from toolkit.model import BackingImage, Knobs, Need, Placement, Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import postgres
 from toolkit.runtime.cluster import cluster
@@ -202,6 +202,20 @@ class ProcessRuntime:
                     url,
                     upstream_facts(f"one process, Python {platform.python_version()}"),
                 )
+
+    def backing_image(
+        self, image: BackingImage, observer: Observer
+    ) -> contextlib.AbstractContextManager[ProcessBacking]:
+        """See ``ports.Platform``; a process is no image.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"the service {image.name} is an image, and servers run as processes",
+            hint="Take --runtime docker; or start it yourself, leave it out of the settings and "
+            "give its address with --env.",
+        )
 
     def run_once(
         self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]

@@ -43,26 +43,70 @@ def wait_until_ready(
     Raises:
         StackError: The server ended, or the deadline passed; with the last lines it printed.
     """
+
+    def look() -> str | None:
+        try:
+            status = _ask(host, port, path)
+        except (OSError, http.client.HTTPException) as error:
+            return f"{type(error).__name__}: {error}"
+        return None if http.client.OK <= status <= most else f"status {status}"
+
+    poll(
+        look,
+        wanted=f"good answer from GET {path}",
+        death=death,
+        log_tail=log_tail,
+        timeout=timeout,
+        hint=hint,
+    )
+
+
+def poll(
+    look: Callable[[], str | None],
+    *,
+    wanted: str,
+    death: Callable[[], str | None],
+    log_tail: Callable[[], str],
+    timeout: float,
+    hint: str = "",
+    interval: float = _INTERVAL,
+) -> None:
+    """Look again and again until nothing is missing.
+
+    Args:
+        look: Says what is missing, None if nothing is.
+        wanted: What is waited for, for the message.
+        death: Says how what is waited for ended, None while it runs.
+        log_tail: Gives the last lines it printed.
+        timeout: Seconds until it is given up.
+        hint: What to do then.
+        interval: Seconds between two looks.
+
+    Raises:
+        StackError: It ended, or the deadline passed; with the last lines it printed.
+    """
     deadline = time.monotonic() + timeout
-    last = "no answer yet"
+    last: str | None = "no answer yet"
     while time.monotonic() < deadline:
         ended = death()
         if ended is not None:
             raise StackError(f"the server ended before it answered: {ended}", log=log_tail())
-        try:
-            status = _ask(host, port, path)
-        except (OSError, http.client.HTTPException) as error:
-            last = f"{type(error).__name__}: {error}"
-        else:
-            if http.client.OK <= status <= most:
-                return
-            last = f"status {status}"
-        time.sleep(_INTERVAL)
+        last = look()
+        if last is None:
+            return
+        time.sleep(interval)
     raise StackError(
-        f"no good answer from GET {path} within {timeout:g} s; the last try: {last}",
-        hint=hint,
-        log=log_tail(),
+        f"no {wanted} within {timeout:g} s; the last try: {last}", hint=hint, log=log_tail()
     )
+
+
+def refusal(host: str, port: int) -> str | None:
+    """Say why no connection can be made, None if one can."""
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 @contextlib.contextmanager
