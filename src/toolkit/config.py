@@ -18,6 +18,7 @@ from toolkit.spelling import did_you_mean
 from toolkit.units import parse_duration, parse_size
 
 _T = TypeVar("_T")
+_SCHEME = re.compile(r"postgres(ql)?(\+[a-z0-9_]+)?")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]*")
 
 DEFAULT_STACKS = (
@@ -525,6 +526,12 @@ def _check(config: Config, where: str) -> None:
     ]
     rules = [
         *services,
+        (
+            "app.database",
+            config.app.database,
+            not config.app.database or _SCHEME.fullmatch(config.app.database) is not None,
+            "the beginning of a URL, as postgresql+psycopg",
+        ),
         ("bench.rounds", bench.rounds, 1 <= bench.rounds <= 1000, "1 to 1000"),
         ("bench.users", bench.users, 0 <= bench.users <= 10_000, "1 to 10000, 0 to find it"),
         ("bench.most_users", bench.most_users, 1 <= bench.most_users <= 10_000, "1 to 10000"),

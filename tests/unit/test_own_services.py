@@ -134,6 +134,7 @@ def test_services_are_read_from_the_settings(tmp_path: Path) -> None:
         ("[services.redis]\nimage = 'a'\nport = 0\n", "is out of range"),
         ("[services.redis]\nport = 1\n", "image"),
         ("[services.database]\nimage = 'a'\nport = 1\n", "no name for a service"),
+        ("[app]\ndatabase = 'mysql'\n", "is out of range"),
         ("[services.'a b']\nimage = 'a'\nport = 1\n", "no name for a service"),
     ],
 )
