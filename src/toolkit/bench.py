@@ -229,7 +229,7 @@ def _prepare(
                 require_contract(service, stack, exchanges, world.broken)
         except StackError as error:
             broken[stack.id] = failure_of(_unplaced(stack), stage, error)
-            world.observer.noted(f"{stack.id} will not be measured: {error}")
+            world.observer.noted(f"{stack.id} will not be measured: {error}. {error.hint}".rstrip())
     return facts, broken
 
 

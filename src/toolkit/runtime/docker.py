@@ -24,6 +24,7 @@ from toolkit.runtime.ready import (
     PROJECT_HINT,
     as_fault,
     free_port,
+    hint_for,
     poll,
     refusal,
     wait_until_ready,
@@ -214,6 +215,7 @@ class DockerRuntime:
             wait_until_ready(
                 port=port,
                 path=stack.app.health,
+                hint=hint_for(stack),
                 death=container.death,
                 log_tail=container.log_tail,
                 timeout=_START_TIMEOUT,

@@ -37,7 +37,7 @@ from toolkit.runtime.environments import ensure_environment, ensure_project_envi
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.proctree import descendants, read_cost
-from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, wait_until_ready
+from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, hint_for, wait_until_ready
 from toolkit.runtime.settings import (
     environment_of,
     facts_of,
@@ -238,6 +238,7 @@ class ProcessRuntime:
                 wait_until_ready(
                     port=port,
                     path=stack.app.health,
+                    hint=hint_for(stack),
                     death=tree.death,
                     log_tail=tree.log_tail,
                     timeout=_START_TIMEOUT,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from toolkit.errors import EnvironmentFault, StackError
+from toolkit.model import Stack
 
 _INTERVAL = 0.02
 _STACK_HINT = "`toolkit up` starts the stack by itself."
@@ -14,7 +15,18 @@ PROJECT_HINT = (
     "Does it listen where --port (for images) or --command (with {host} and {port}) says, and "
     "answer the path of --health with a status below 500?"
 )
-"""Where it may lie that a user's own app does not answer."""
+"""Where it may lie that an image, or a process, of a user's own app does not answer."""
+
+_OWN_HINT = (
+    "Does it need a variable (--env), a command beforehand (--before), a folder to write to "
+    "(--writable)? Does the path of --health answer 200?"
+)
+
+
+def hint_for(stack: Stack) -> str:
+    """Say where it may lie that a stack does not answer."""
+    # reference apps keep the contract; an app of the user's own has none
+    return _OWN_HINT if stack.app.contract is None else _STACK_HINT
 
 
 def wait_until_ready(
@@ -26,7 +38,7 @@ def wait_until_ready(
     timeout: float,
     host: str = "127.0.0.1",
     most: int = http.client.OK,
-    hint: str = _STACK_HINT,
+    hint: str = "",
 ) -> None:
     """Poll the health path until it answers 200.
 
@@ -90,7 +102,9 @@ def poll(
     while time.monotonic() < deadline:
         ended = death()
         if ended is not None:
-            raise StackError(f"the server ended before it answered: {ended}", log=log_tail())
+            raise StackError(
+                f"the server ended before it answered: {ended}", hint=hint, log=log_tail()
+            )
         last = look()
         if last is None:
             return

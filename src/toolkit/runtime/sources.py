@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolkit.errors import ConfigError, EnvironmentFault
@@ -20,7 +22,8 @@ def sources_of(folder: Path, guardian: Guardian, *, without: str = "") -> Iterat
     """Copy a project elsewhere until the end; give the copy.
 
     In a git repository these are the files that git knows and the new ones that it does not ignore.
-    Elsewhere it is all but hidden files, virtual environments, packages of Node and bytecode.
+    Elsewhere it is all but virtual environments, packages of Node and bytecode. Hidden files are
+    left out in any case: images have none, and secrets lie in them.
 
     Args:
         folder: The project's.
@@ -46,20 +49,29 @@ def sources_of(folder: Path, guardian: Guardian, *, without: str = "") -> Iterat
 
 def _copy(folder: Path, place: Path, without: Path | None) -> None:
     known = _known_to_git(folder)
-    files = list(_own_files(folder, place.parent) if known is None else known)
-    left = _MOST_BYTES
+    files = [
+        file
+        for file in (_own_files(folder, place.parent) if known is None else known)
+        if without is None or not file.is_relative_to(without)
+    ]
+    _require_few_bytes(files, folder)
     for file in files:
-        if without is not None and file.is_relative_to(without):
-            continue
-        left -= file.lstat().st_size
-        if left < 0:
-            raise ConfigError(
-                f"{folder} holds more than {_MOST_BYTES // 2**20} MiB of its own",
-                hint="What git ignores is left out: ignore data, or make it a repository.",
-            )
         target = place / file.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target, follow_symlinks=False)
+
+
+def _require_few_bytes(files: Sequence[Path], folder: Path) -> None:
+    sizes: Counter[str] = Counter()
+    for file in files:
+        sizes[file.relative_to(folder).parts[0]] += file.lstat().st_size
+    if sizes.total() > _MOST_BYTES:
+        ((largest, size),) = sizes.most_common(1)
+        raise ConfigError(
+            f"{folder} holds more than {_MOST_BYTES // 2**20} MiB of its own, "
+            f"{size // 2**20} MiB of it in {largest}",
+            hint="What git ignores is left out: ignore data, or make it a repository.",
+        )
 
 
 def _known_to_git(folder: Path) -> list[Path] | None:
@@ -75,9 +87,9 @@ def _known_to_git(folder: Path) -> list[Path] | None:
     )
     if done.returncode != 0:
         return None
-    names = os.fsdecode(done.stdout).split("\0")[:-1]
+    names = dict.fromkeys(os.fsdecode(done.stdout).split("\0")[:-1])
     # a file may be gone, or be a repository of its own
-    files = (folder / name for name in dict.fromkeys(names))
+    files = (folder / name for name in names if not re.search(r"(^|/)\.", name))
     # none at all: the folder is one that git ignores
     return [file for file in files if file.is_symlink() or file.is_file()] or None
 
