@@ -267,8 +267,12 @@ def test_a_file_of_variables_is_read_as_docker_reads_it(tmp_path: Path) -> None:
 def test_a_folder_a_file_and_a_target_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "wsgi.py").touch()
+    (tmp_path / "shop" / "web.py").touch()
     assert place_of("shop", tmp_path) == (tmp_path / "shop", "")
-    assert place_of("wsgi.py", tmp_path) == (tmp_path, "wsgi")
+    assert place_of("wsgi.py", tmp_path) == (tmp_path, "wsgi.py")
+    assert place_of("shop/web.py:app", tmp_path) == (tmp_path, "shop/web.py:app")
+    assert place_of(str(tmp_path / "wsgi.py"), tmp_path) == (tmp_path, "wsgi.py")
+    assert place_of("../wsgi.py:app", tmp_path / "shop") == (tmp_path, "wsgi.py:app")
     assert place_of("wsgi:app", tmp_path) == (tmp_path, "wsgi:app")
 
 

@@ -62,9 +62,9 @@ def lines(requirements: Requirements) -> list[str]:
     return [re.split(r"\s--hash", line)[0] for line in requirements.text.splitlines()]
 
 
-def fault(folder: Path, named: str = "", **options: tuple[str, ...]) -> ConfigError:
+def fault(folder: Path, named: str = "", extras: tuple[str, ...] = ()) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
-        find_requirements(folder, named, **options)
+        find_requirements(folder, named, extras=extras)
     return caught.value
 
 

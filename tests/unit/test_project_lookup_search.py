@@ -200,3 +200,25 @@ def test_a_hostile_source_does_no_harm(folder: Folder, text: str) -> None:
     (place / "round").symlink_to(place)
     with suppress(ConfigError):
         assert find_app(place, "app:app").interface is None
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"Dockerfile": 'FROM x\nWORKDIR /app/src\nCMD ["gunicorn", "config.wsgi"]'}]
+)
+def test_a_django_project_is_imported_from_where_its_manage_py_lies(
+    folder: Folder, more: dict[str, str]
+) -> None:
+    """Even if that folder has an ``__init__.py``, as some have for their editors."""
+    wsgi = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()"
+    manage = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.settings')"
+    place = folder(
+        {
+            "src/__init__.py": "",
+            "src/manage.py": manage,
+            "src/config/__init__.py": "",
+            "src/config/wsgi.py": wsgi,
+            **more,
+        }
+    )
+    found = find_app(place)
+    assert (found.target, found.search[0]) == ("config.wsgi:application", "src")

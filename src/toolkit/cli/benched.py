@@ -1,5 +1,6 @@
 """What ``toolkit bench`` measures: reference stacks, or images as they are. See also ``own``."""
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from toolkit.backing import OwnNeeds
 from toolkit.catalog import Catalog
-from toolkit.cli.traffic import own_traffic
+from toolkit.cli.traffic import own_traffic, request_path
 from toolkit.cli.wiring import catalog
 from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError
@@ -58,15 +59,18 @@ def place_of(argument: str, here: Path) -> tuple[Path, str]:
     """Say in which folder an app of the user's own lies, and what of it is its target.
 
     Args:
-        argument: A folder, a file, or ``module:attribute``.
+        argument: A folder, a file (also with ``:attribute``), or ``module:attribute``.
         here: The folder that this is said in.
     """
-    path = here / argument
-    if path.is_dir():
-        return path, ""
-    if path.suffix == ".py" and path.is_file():
-        return path.parent, path.stem
-    return here, argument
+    if (here / argument).is_dir():
+        return here / argument, ""
+    name, colon, attribute = argument.partition(":")
+    file = Path(os.path.normpath(here / name))
+    if file.suffix != ".py" or not file.is_file():
+        return here, argument
+    # its package and what it installs may be further up, but not above the folder one works in
+    folder = here if file.is_relative_to(here) else file.parent
+    return folder, f"{file.relative_to(folder).as_posix()}{colon}{attribute}"
 
 
 def reference(config: Config, *, against_itself: str | None) -> Benched:
@@ -183,8 +187,12 @@ def words(name: str, text: str) -> tuple[str, ...]:
 
 
 def health_of(app: AppConfig) -> str:
-    """Give the path that answers 200 while an app of the user's own serves."""
-    return app.health or (app.get[0] if app.get else "/")
+    """Give the path that answers 200 while an app of the user's own serves.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    return request_path("--health", app.health or (app.get[0] if app.get else "/"))
 
 
 def named(text: str) -> str:

@@ -1,6 +1,8 @@
 """``toolkit init``."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from toolkit.project.apps.routes import Route
     from toolkit.project.packages.dependencies import Requirements
 
+_LEADS_ELSEWHERE = re.compile(r"(?i)(log|sign)[-_]?out|callback|redirect")
 _OFFERED = 4
 _SHOWN = 12
 
@@ -43,9 +46,9 @@ def command(folder: Path, target: str, only_print: bool, config_file: Path | Non
         _require_new(file)
     found = find_app(folder, target)
     try:
-        requirements: Requirements | None = find_requirements(folder)
+        requirements: Requirements | None = find_requirements(folder, beside=found.file)
     except ConfigError as error:
-        requirements, problem = None, f"{error}. {error.hint}"
+        requirements, problem = None, f"{error}. {error.hint}".rstrip()
     else:
         problem = ""
     text = "\n".join(
@@ -63,8 +66,9 @@ def command(folder: Path, target: str, only_print: bool, config_file: Path | Non
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     file.write_text(f"{before.rstrip()}\n\n{text}\n".lstrip(), encoding="utf-8")
     click.echo(f"Wrote [{text.partition('[')[2].partition(']')[0]}] into {file}:\n\n{text}\n")
-    there = "" if folder.resolve() == Path.cwd() else f" {folder}"
-    click.echo(f"Look at it, then try: toolkit bench{there} --quick")
+    there = "" if folder.resolve() == Path.cwd() else f" {shlex.quote(str(folder))}"
+    where = f" --config {shlex.quote(str(config_file))}" if config_file else ""
+    click.echo(f"Look at it, then try: toolkit bench{there}{where} --quick")
     return 0
 
 
@@ -104,7 +108,7 @@ def settings_of(
             yield _comment(note)
     yield ""
     yield "# what is requested, each path a workload of its own; or a locustfile"
-    fixed = [route for route in routes if route.fixed and not route.guarded]
+    fixed = [route for route in routes if route.fixed and not route.guarded and _is_page(route)]
     paths = list(dict.fromkeys(route.path for route in fixed))
     yield f"get = {json.dumps(paths[:_OFFERED] or ['/'])}"
     others = [f"{route.method} {route.path}" for route in routes if route.path not in paths[:4]]
@@ -121,6 +125,11 @@ def settings_of(
     yield ""
     yield f"# [{table}.environment]"
     yield '# APP_CONFIG = "production"'
+
+
+def _is_page(route: "Route") -> bool:
+    """Say whether a path may be one that answers, and does not lead elsewhere."""
+    return not _LEADS_ELSEWHERE.search(route.path)
 
 
 def _comment(text: str) -> str:

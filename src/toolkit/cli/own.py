@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from toolkit.cli.benched import (
     Benched,
@@ -20,7 +20,12 @@ from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError
 from toolkit.model import Interface
 from toolkit.project.apps.lookup import FoundApp, find_app
-from toolkit.project.packages.dependencies import Requirements, find_requirements, with_more
+from toolkit.project.packages.dependencies import (
+    NothingSaid,
+    Requirements,
+    find_requirements,
+    with_more,
+)
 from toolkit.project.staging import OwnApp, stage
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.sources import sources_of
@@ -69,7 +74,7 @@ def laid_out(config: Config, folder: Path, *, against_itself: str | None) -> Ite
             stacks=stacks,
             workloads=workloads,
             own=needs_of(config),
-            remarks=tuple(_remarks(found, requirements, own)),
+            remarks=(*_remarks(found, requirements, own), *_left_out(folder, found, app)),
         )
 
 
@@ -77,7 +82,13 @@ def _requirements(app: AppConfig, folder: Path, found: FoundApp) -> Requirements
     """Say what is installed: what the project says, and what the user adds."""
     if app.install and not found.file and not app.requirements:
         return with_more(None, app.install)
-    return with_more(find_requirements(folder, app.requirements), app.install)
+    try:
+        said = find_requirements(folder, app.requirements, beside=found.file)
+    except NothingSaid:
+        if not app.install:
+            raise
+        return with_more(None, app.install)
+    return with_more(said, app.install)
 
 
 def _describe(app: AppConfig, folder: Path, found: FoundApp, requirements: Requirements) -> OwnApp:
@@ -85,7 +96,7 @@ def _describe(app: AppConfig, folder: Path, found: FoundApp, requirements: Requi
     if interface is None:
         raise ConfigError(
             f"whether {found.target} is a WSGI or an ASGI app does not show in its source",
-            hint="Say so: --interface wsgi (Flask, Django, Bottle) or --interface asgi.",
+            hint=f"{_not_here(folder, found)}Say --interface wsgi (Flask, Django, Bottle) or asgi.",
         )
     return OwnApp(
         name=_name(folder, found),
@@ -95,10 +106,27 @@ def _describe(app: AppConfig, folder: Path, found: FoundApp, requirements: Requi
         search=tuple(part for part in found.search if part),
         health=health_of(app),
         prepare=tuple(words("--prepare", text) for text in app.prepare),
-        before=tuple(words("--before", text) for text in app.before),
-        writable=app.writable,
+        before=tuple(words("--before", text) for text in app.before if text.strip()),
+        writable=tuple(map(_inside, app.writable)),
         requirements=requirements,
     )
+
+
+def _not_here(folder: Path, found: FoundApp) -> str:
+    if found.file:
+        return ""
+    module = found.target.partition(":")[0]
+    return f"There is no module {module} in {folder}. If a package has it: "
+
+
+def _inside(folder: str) -> str:
+    """See that what an app may write to is of its own: other places are the container's."""
+    if PurePosixPath(folder).is_absolute() or ".." in PurePosixPath(folder).parts:
+        raise ConfigError(
+            f"--writable {folder}: that is no folder within the app's own",
+            hint="Name one as seen from there, such as instance; /tmp can be written to anyway.",
+        )
+    return folder
 
 
 def _name(folder: Path, found: FoundApp) -> str:
@@ -115,6 +143,8 @@ def _name(folder: Path, found: FoundApp) -> str:
 
 def _remarks(found: FoundApp, requirements: Requirements, own: OwnApp) -> Iterator[str]:
     yield f"App: {found.target}, {own.interface.upper()}; {found.reason}."
+    if found.interface not in (None, own.interface):
+        yield f"By its source it is {found.interface.upper()}, and --interface says otherwise."
     for other in found.others:
         yield f"Not taken: {other.target} in {other.file}:{other.line}."
     yield f"Packages: from {requirements.source}."
@@ -123,3 +153,8 @@ def _remarks(found: FoundApp, requirements: Requirements, own: OwnApp) -> Iterat
     if requirements.constraints:
         yield "Constraints on packages that others ask for are not applied."
     yield from requirements.notes
+
+
+def _left_out(folder: Path, found: FoundApp, app: AppConfig) -> Iterator[str]:
+    if found.file and not app.environment and (folder / ".env").is_file():
+        yield "Not read: .env; its variables are given to the servers by --env-file .env."

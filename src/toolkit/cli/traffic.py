@@ -1,5 +1,6 @@
 """The traffic that users describe themselves: paths, bodies, locustfiles."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +18,7 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".xml": "application/xml",
 }
+_OF_URLS = "/?&=%:;@!$'()*+,[]~"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -29,22 +31,27 @@ def own_traffic(get: Iterable[str], post: Iterable[str], locustfile: str) -> Ite
         locustfile: File, may be empty.
 
     Raises:
-        ConfigError: A file is not there, or a body is not given.
+        ConfigError: A path is none, a file is not there, or a body is not given.
     """
     for path in dict.fromkeys(get):
+        requested = request_path("--get", path)
         yield Workload(
             name="get",
             title=f"GET {path}",
             summary="",
-            parameters={"path": quote(path, safe="/")},
+            parameters={"path": quote(requested, safe="/")},
             path=GET_FILE,
         )
+    posted: Counter[str] = Counter()
     for text in dict.fromkeys(post):
         path, body, kind = _read_post(text)
-        values = {"path": path, "body": body, "type": kind}
+        values = {"path": request_path("--post", path), "body": body, "type": kind}
+        posted[path] += 1
+        # results are found by the title
+        again = f" ({posted[path]})" if posted[path] > 1 else ""
         yield Workload(
             name="post",
-            title=f"POST {path}",
+            title=f"POST {path}{again}",
             summary="",
             parameters={name: quote(value, safe="/") for name, value in values.items()},
             path=_POST_FILE,
@@ -56,6 +63,24 @@ def own_traffic(get: Iterable[str], post: Iterable[str], locustfile: str) -> Ite
         yield Workload(name=file.stem, summary="", path=file)
 
 
+def request_path(flag: str, path: str) -> str:
+    """Give a path as it is sent: what may not stand in a URL is encoded, as browsers do.
+
+    Args:
+        flag: Where it was given, for the message.
+        path: With a query, if there is one.
+
+    Raises:
+        ConfigError: It does not begin with a slash.
+    """
+    if not path.startswith("/"):
+        raise ConfigError(
+            f"{flag} {path!r} is no path: it does not begin with /",
+            hint=f"Leave out scheme and host: {flag} /items?page=2.",
+        )
+    return quote(path, safe=_OF_URLS)
+
+
 def _read_post(text: str) -> tuple[str, str, str]:
     """Give path, body and content type."""
     path, is_file, name = text.rpartition("=@")
@@ -63,7 +88,8 @@ def _read_post(text: str) -> tuple[str, str, str]:
         try:
             body = Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--post {text}: {name} cannot be read as text: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            raise ConfigError(f"--post {text}: {name} cannot be read as text: {reason}") from error
         kind = _TYPES.get(Path(name).suffix, _type_of(body))
     else:
         path, has_body, body = text.partition("=")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.catalog import Catalog
+from toolkit.project.installed import describe
 from toolkit.project.packages.dependencies import Requirements, logical_lines, name_of, names
 
 MODULE = "toolkit_app"
@@ -67,6 +68,7 @@ def stage(own: OwnApp, sources: Path | None, installation: Catalog, place: Path)
         app.mkdir(parents=True)
     else:
         shutil.copytree(sources, app, symlinks=True, ignore=_LEFT_OUT)
+        describe(app)
     (place / "apps" / "shared").mkdir()
     # an image takes the folder along, and there are no empty ones in a build context
     (place / "apps" / "shared" / "README.md").write_text("Nothing: an app of its own.\n")

@@ -36,10 +36,12 @@ class Candidates:
     Attributes:
         apps: Best first.
         needing: Factories that cannot be called without arguments.
+        unread: Files that may have an app and are no Python of this version.
     """
 
     apps: tuple[FoundApp, ...]
     needing: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,17 @@ def find_candidates(sources: Sources) -> Candidates:
     """
     ranked = list(_named(sources))
     needing: list[str] = []
+    unread: list[str] = []
     for file in _to_look_at(sources):
-        ranked += _in_file(file, sources, needing)
+        if sources.is_python(file):
+            ranked += _in_file(file, sources, needing)
+        else:
+            unread.append(file)
     found: dict[tuple[object, ...], FoundApp] = {}
     for each in sorted(ranked, key=lambda each: each.rank):
         if not any(each.app.target == known.target for known in found.values()):
             found.setdefault(each.same, each.app)
-    return Candidates(tuple(found.values()), tuple(needing))
+    return Candidates(tuple(found.values()), tuple(needing), tuple(unread))
 
 
 def _named(sources: Sources) -> Iterator[_Ranked]:

@@ -1,5 +1,6 @@
 """Finds the app of a folder: what a server is to serve. Sources are read, never run."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def find_app(folder: Path, target: str = "") -> FoundApp:
         return replace(found, reason=found.reason or "it was asked for")
     candidates = find_candidates(sources)
     if not candidates.apps:
-        raise ConfigError(f"No app was found in {folder}.", hint=_how_to_name(candidates))
+        raise ConfigError(f"No app was found in {folder.resolve()}.", hint=_how_to_name(candidates))
     best, *others = candidates.apps
     return replace(best, others=tuple(others[:MOST_OTHERS]))
 
@@ -45,6 +46,9 @@ def find_app(folder: Path, target: str = "") -> FoundApp:
 def _how_to_name(candidates: Candidates) -> str:
     if candidates.needing:
         return f'A factory there needs arguments. Name it with them: {candidates.needing[0]}("...")'
+    if candidates.unread:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return f"{candidates.unread[0]} cannot be read as Python {version}. Or name it. {SPELLING}"
     return f"Name it. {SPELLING}"
 
 

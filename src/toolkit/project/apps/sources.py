@@ -115,10 +115,20 @@ class Sources:
             for folder in self._folders
             if folder.count("/") < 2
             and folder != "."
-            and f"{folder}/__init__.py" not in self._known
+            and not self.is_package(folder)
             and not is_skipped(f"{folder}/a.py")
         ]
         return tuple(sorted(near, key=lambda folder: (folder.count("/"), folder)))
+
+    def is_package(self, folder: str) -> bool:
+        """Say whether a folder is a package.
+
+        Not so one with Django's manage.py: it is run from there, whatever ``__init__.py`` lies
+        beside it.
+        """
+        if f"{folder}/__init__.py" not in self._known:
+            return False
+        return "DJANGO_SETTINGS_MODULE" not in (self.files.text(f"{folder}/manage.py") or "")
 
     def modules_in(self, package: str) -> list[str]:
         """List the modules directly in a package."""
@@ -180,6 +190,10 @@ class Sources:
         if name not in self._modules:
             self._modules[name] = self._load(name)
         return self._modules[name]
+
+    def is_python(self, file: str) -> bool:
+        """Say whether a file can be parsed."""
+        return self._parse(file) is not None
 
     def has(self, module: Module, name: str, seen: frozenset[str] = frozenset()) -> bool:
         """Say whether a module may have a name when it is imported."""

@@ -90,7 +90,7 @@ def module_of_path(path: str, sources: Sources) -> tuple[str, str]:
         pure = inner if str(inner) in sources.paths else pure.with_name(f"{pure.name}.py")
     parts = [] if pure.name == "__init__.py" else [pure.stem]
     parent = pure.parent
-    while parent.name and f"{parent}/__init__.py" in sources.paths:
+    while parent.name and sources.is_package(str(parent)):
         parts.insert(0, parent.name)
         parent = parent.parent
     return "" if str(parent) == "." else str(parent), ".".join(parts)

@@ -3,10 +3,11 @@
 Files are read, never executed; which of them is used, ``toolkit.project.packages.order`` says.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
 
@@ -54,17 +55,28 @@ class Requirements:
     local: tuple[str, ...] = ()
 
 
-def find_requirements(folder: Path, named: str = "", *, extras: Sequence[str] = ()) -> Requirements:
+class NothingSaid(ConfigError):
+    """No file that is read says what a project installs."""
+
+
+def find_requirements(
+    folder: Path, named: str = "", *, extras: Sequence[str] = (), beside: str = ""
+) -> Requirements:
     """Say what a project installs.
 
     Args:
         folder: Of the project.
         named: File to take, relative to the folder or absolute; empty takes the first there is.
         extras: Of the project, that are installed too.
+        beside: A file of the project, its app's: where the folder says nothing, the folders between
+            the two are asked, the nearest to the file first.
 
     Raises:
+        NothingSaid: No file says so.
         ConfigError: There is no such file, or it cannot be used.
     """
+    if not named and beside:
+        return _nearest(folder, extras, PurePosixPath(beside))
     wanted = tuple(sorted({canonicalize_name(extra) for extra in extras}))
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder")
@@ -80,6 +92,21 @@ def find_requirements(folder: Path, named: str = "", *, extras: Sequence[str] = 
         constraints=render(found.constraints),
         local=found.local,
     )
+
+
+def _nearest(folder: Path, extras: Sequence[str], beside: PurePosixPath) -> Requirements:
+    try:
+        return find_requirements(folder, extras=extras)
+    except NothingSaid as nothing:
+        for part in beside.parents:
+            with contextlib.suppress(NothingSaid):
+                found = find_requirements(folder / part, extras=extras)
+                return replace(
+                    found,
+                    source=(part / found.source).as_posix(),
+                    passed_over=tuple((part / name).as_posix() for name in found.passed_over),
+                )
+        raise nothing from None
 
 
 def names(requirements: Requirements) -> frozenset[str]:
@@ -138,7 +165,11 @@ def _take(folder: Path, named: str, extras: Sequence[str]) -> tuple[str, Found]:
     if file.name in NOT_READ:
         raise ConfigError(f"{named} is not read", hint=NOT_READ[file.name])
     place, path = folder, named
-    if file.name != UV:
+    if file.name == UV:
+        if file.resolve().is_relative_to(folder.resolve()):
+            # of a project that is a part of this one
+            place, path = file.parent, UV
+    else:
         # the user may name a file anywhere; what it includes has to lie beside it
         inner, outer = file.resolve(), folder.resolve()
         place = folder if inner.is_relative_to(outer) else inner.parent
@@ -156,15 +187,16 @@ def _first(folder: Path, extras: Sequence[str]) -> tuple[str, Found]:
             return source, found
     for name, hint in NOT_READ.items():
         if (folder / name).is_file():
-            raise ConfigError(f"{folder}: there is only {name}, which is not read", hint=hint)
-    raise ConfigError(f"{folder}: no file says what is installed", hint=WRITE_ONE)
+            raise NothingSaid(f"{folder}: there is only {name}, which is not read", hint=hint)
+    raise NothingSaid(f"{folder}: no file says what is installed", hint=WRITE_ONE)
 
 
 def _read(folder: Path, path: str, extras: Sequence[str], *, source: str) -> Found | None:
     try:
         return readers.read(folder, path, extras)
     except Broken as error:
-        raise ConfigError(f"{source}: {error.reason}", hint=error.hint) from error
+        hint = error.hint or "Mend it, or name another file with --requirements."
+        raise ConfigError(f"{source}: {error.reason}", hint=hint) from error
 
 
 def _passed_over(folder: Path, source: str, found: Found) -> Iterator[str]:

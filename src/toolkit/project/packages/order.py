@@ -36,8 +36,8 @@ LISTS = (
     "requirements/requirements.txt",
 )
 WRITE_ONE = (
-    "Write a requirements.txt with a package a line (`pip freeze > requirements.txt`), or name the "
-    "file that you have."
+    "Write a requirements.txt with a package a line (`pip freeze > requirements.txt`), name "
+    "another file with --requirements, or the packages with --install."
 )
 NOT_READ = {
     "setup.py": f"It would have to be run, which is never done. {WRITE_ONE}",
