@@ -21,7 +21,18 @@ from toolkit.measured import (
     Run,
     StackFacts,
 )
-from toolkit.model import Broken, Need, Phase, Plan, Stack, Stage, Trial, Workload, original_of
+from toolkit.model import (
+    Broken,
+    Need,
+    Phase,
+    Plan,
+    Stack,
+    Stage,
+    Trial,
+    Workload,
+    original_of,
+    unvaried,
+)
 from toolkit.plan import (
     OWN_PARTS,
     capacity_phase,
@@ -236,7 +247,7 @@ def _prepare(
 def why_not(stack: Stack, workload: Workload, broken: Sequence[Broken]) -> str | None:
     """Say why a case makes no sense, by the list of what is broken upstream; None if it does."""
     for item in broken:
-        if fnmatchcase(original_of(stack.id), item.stack) and any(
+        if fnmatchcase(unvaried(stack.id), item.stack) and any(
             fnmatchcase(workload.name, pattern) for pattern in item.workloads
         ):
             return f"{item.reason} [{item.evidence}]"

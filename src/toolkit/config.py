@@ -16,6 +16,7 @@ from toolkit.errors import ConfigError
 from toolkit.model import Arrivals, Knobs, LoadSettings, Need
 from toolkit.spelling import did_you_mean
 from toolkit.units import parse_duration, parse_size
+from toolkit.variants import require_knob
 
 _T = TypeVar("_T")
 _SCHEME = re.compile(r"postgres(ql)?(\+[a-z0-9_]+)?")
@@ -126,6 +127,7 @@ class BenchConfig:
         apps: ... or of apps, which are combined with every server that fits and is among ...
         servers: ... these globs.
         workloads: Globs of workloads, with parameters where wanted: ``upstream?delay=5ms``.
+        vary: Settings of which stacks are measured with each of several values: ``threads``.
         precision: Half-width that the intervals of the ratios should reach, as 0.05; 0: the rounds
             are all there are ...
         time_limit: ... and the seconds after which no round is added.
@@ -135,6 +137,7 @@ class BenchConfig:
     apps: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
     workloads: tuple[str, ...] = DEFAULT_WORKLOADS
+    vary: dict[str, tuple[int, ...]] = field(default_factory=dict)
     baseline: str = ""
     rounds: int = 10
     precision: float = 0.0
@@ -520,6 +523,8 @@ def _check(config: Config, where: str) -> None:
                 hint="Lower-case letters, digits and - will do, and database and upstream are "
                 "those of the toolkit.",
             )
+    for name, values in bench.vary.items():
+        require_knob(name, values)
     services = [
         (f"services.{name}.port", service.port, 1 <= service.port <= 65_535, "1 to 65535")
         for name, service in config.services.items()

@@ -424,6 +424,7 @@ class StackFacts:
             of before they were recorded.
         environment: Variables of the app, see ``model.App``.
         caution: See ``model.Server``.
+        varied: Knobs in which it differs from others on purpose.
     """
 
     id: str
@@ -437,6 +438,7 @@ class StackFacts:
     knobs: tuple[str, ...] | None = None
     environment: dict[str, str] = field(default_factory=dict)
     caution: str = ""
+    varied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """The values everything else passes around: frozen, in SI units (seconds, bytes, requests/s)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 from toolkit.serve import KNOBS
 
@@ -114,18 +115,32 @@ class Stack:
     """An app under a server, written as ``flask/gunicorn-sync``.
 
     Attributes:
+        variant: Settings that it has in place of those of the run, by knob.
         copy: 1, or 2 for the second of a stack that is compared with itself.
     """
 
     app: App
     server: Server
+    variant: tuple[tuple[str, int], ...] = ()
     copy: int = 1
 
     @property
     def id(self) -> str:
-        """``flask/gunicorn-sync``, with ``#2`` for the second."""
-        name = f"{self.app.name}/{self.server.name}"
+        """``flask/gunicorn-gthread:threads=4``, with ``#2`` for the second."""
+        settings = ",".join(f"{name}={value}" for name, value in self.variant)
+        name = f"{self.app.name}/{self.server.name}{f':{settings}' if settings else ''}"
         return name if self.copy == 1 else twin_of(name)
+
+    def knobs(self, common: "Knobs") -> "Knobs":
+        """Give its settings.
+
+        Args:
+            common: Those of the run.
+        """
+        own: dict[str, Any] = {
+            name: type(getattr(common, name))(value) for name, value in self.variant
+        }
+        return replace(common, **own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +196,11 @@ class Broken:
 def twin_of(stack: str) -> str:
     """Give the id of the second copy of a stack that is compared with itself."""
     return f"{stack}#2"
+
+
+def unvaried(stack: str) -> str:
+    """Give the id of a stack without its own settings and without the number of a copy."""
+    return original_of(stack).partition(":")[0]
 
 
 def original_of(stack: str) -> str:

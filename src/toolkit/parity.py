@@ -68,8 +68,9 @@ def _disparities(stacks: Sequence[StackFacts]) -> Iterator[str]:
     for name, found in _values(stack.packages for stack in stacks):
         if len(found) > 1:
             yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
+    varied = {name.upper() for stack in stacks for name in stack.varied}
     for name, found in _values(stack.settings for stack in stacks):
-        if len(found) > 1:
+        if len(found) > 1 and name not in varied:
             yield f"The stacks had different settings of {name}: {', '.join(sorted(found))}."
     yield from _lacking(stacks)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from toolkit.backing import Backings
 from toolkit.contract import Answer, Exchange, violations
 from toolkit.errors import StackError
-from toolkit.model import Broken, Stack, original_of
+from toolkit.model import Broken, Stack, unvaried
 from toolkit.ports import Observer, Runtime, Service
 
 _TIMEOUT = 5.0
@@ -114,7 +114,7 @@ def judge(
     broken: Sequence[Broken],
 ) -> Verdict:
     """Compare what is wrong with what is listed as broken upstream."""
-    listed = [item for item in broken if fnmatchcase(original_of(stack.id), item.stack)]
+    listed = [item for item in broken if fnmatchcase(unvaried(stack.id), item.stack)]
     known, wrong = [], []
     for violation in found:
         reason = next((x for x in listed if fnmatchcase(violation.exchange, x.exchange)), None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from toolkit.cli.benched import Benched
     from toolkit.config import AppConfig, Config
     from toolkit.measured import Run
-    from toolkit.model import Plan
+    from toolkit.model import Knobs, Plan
     from toolkit.ports import Runtime
 
 _FAILED = 4
@@ -38,6 +38,13 @@ _FAILED = 4
 @patterns("--workloads", "Kinds of traffic, as upstream?delay=5ms (default: list, create).")
 @click.option("--set", "set_name", metavar="NAME", help="Settings by name, see `toolkit list`.")
 @click.option("--all", "everything", is_flag=True, help="Every stack under every workload.")
+@click.option(
+    "--vary",
+    "variations",
+    multiple=True,
+    metavar="SETTING=N,N...",
+    help="Measure each stack with each of these values, as threads=1,4,16; repeatable.",
+)
 @click.option("--baseline", "bench_baseline", help="Stack of the ratios (default: the first).")
 @click.option("--rounds", "bench_rounds", type=int, help="Trials of each case; 6 for an interval.")
 @click.option(
@@ -93,6 +100,7 @@ def command(
     workloads: tuple[str, ...] | None,
     set_name: str | None,
     everything: bool,
+    variations: tuple[str, ...],
     aa: str | None,
     quick: bool,
     dry_run: bool,
@@ -112,14 +120,16 @@ def command(
     every trial; `toolkit report` shows them again.
 
     APP is an app of your own: module:attribute (or module:create_app()) in this folder, or the
-    folder of a project, in which it is looked for. Without it the reference apps are measured, or
-    the app that the settings name.
+    folder of a project, in which it is looked for. Without APP it is the one that the settings or
+    flags such as --get describe; without these the reference apps are measured.
     """
     from toolkit.cli.benched import as_they_are, place_of, reference
     from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
 
     folder, target = place_of(own or "", Path.cwd())
     config = load_config(folder, config_file)
+    settled = config_file.parent if config_file else folder
+    config = replace(config, app=_beside_settings(config.app, settled))
     if set_name is not None:
         config = with_flags(config, {"bench": config.set_named(set_name)})
     for chosen, settings in ((everything, EVERYTHING), (aa, AGAINST_ITSELF), (quick, QUICK)):
@@ -130,9 +140,11 @@ def command(
     given = {
         name: value for name, value in given.items() if value != () or not name.startswith("app_")
     }
+    given["bench_vary"] = _variations(variations)
     config = with_flags(config, grouped({**given, "bench_workloads": workloads, **choice}))
     if results is not None:
         config = replace(config, results=str(results))
+    of_own = variables or env_file or any(given[name] for name in given if name.startswith("app_"))
     config = replace(config, app=_own_settings(config.app, target, servers, env_file, variables))
     of_reference = {
         "--stacks": stacks,
@@ -146,9 +158,10 @@ def command(
     with contextlib.ExitStack() as opened:
         if images:
             _refuse_reference_choices(chosen_there)
+            _refuse_with_images(own, servers)
             benched = as_they_are(config, images, port)
             config = _in_containers(config)
-        elif own is not None or (config.app.target and not chosen_there):
+        elif own is not None or of_own or (_is_described(config.app) and not chosen_there):
             from toolkit.cli.own import laid_out
 
             _refuse_reference_choices(chosen_there)
@@ -160,9 +173,11 @@ def command(
 
 def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_run: bool) -> int:
     from toolkit.plan import make_plan
+    from toolkit.variants import vary
 
+    stacks = vary(benched.stacks, config.bench.vary)
     plan = make_plan(
-        stacks=benched.stacks,
+        stacks=stacks,
         workloads=benched.workloads,
         rounds=config.bench.rounds,
         load=config.bench.load,
@@ -174,6 +189,22 @@ def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_
     for remark in benched.remarks:
         click.echo(f"toolkit: {remark}", err=True)
     return _dry_run(config, benched, plan) if dry_run else _bench(config, benched, plan, wanted)
+
+
+def _variations(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]] | None:
+    """Read ``threads=1,4``; None where nothing was given."""
+    from toolkit.errors import ConfigError
+
+    found = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        try:
+            found[name.strip().replace("-", "_")] = tuple(map(int, values.split(",")))
+        except ValueError:
+            raise ConfigError(
+                f"--vary {text}: no list of whole numbers", hint="Write --vary threads=1,4,16."
+            ) from None
+    return found or None
 
 
 def _choice(
@@ -194,6 +225,20 @@ def _choice(
     if apps or servers:
         return {"bench_apps": apps or ("*",), "bench_servers": servers or ("*",)}
     return {}
+
+
+def _is_described(app: "AppConfig") -> bool:
+    return bool(app.target or app.get or app.post or app.locustfile)
+
+
+def _beside_settings(app: "AppConfig", folder: Path) -> "AppConfig":
+    """Find the files that settings name beside the settings, wherever the command is given."""
+    post = (text.rpartition("=@") for text in app.post)
+    return replace(
+        app,
+        locustfile=str(folder / app.locustfile) if app.locustfile else "",
+        post=tuple(f"{a}{is_file}{folder / b if is_file else b}" for a, is_file, b in post),
+    )
 
 
 def _own_settings(
@@ -222,6 +267,17 @@ def _in_containers(config: "Config") -> "Config":
     if config.runtime.kind == "process":
         raise ConfigError("an image cannot run as a process", hint="Leave --runtime process out.")
     return replace(config, runtime=replace(config.runtime, kind="docker"))
+
+
+def _refuse_with_images(own: str | None, servers: tuple[str, ...] | None) -> None:
+    """See that of an image nothing is asked for that is made of sources."""
+    from toolkit.errors import ConfigError
+
+    if own is not None or servers:
+        given = "APP" if own is not None else "--servers"
+        raise ConfigError(
+            f"{given} does not go with --image", hint="An image brings its app and its server."
+        )
 
 
 def _refuse_reference_choices(named: list[str]) -> None:
@@ -253,9 +309,10 @@ def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | N
     from toolkit.host import read_counters, read_host
     from toolkit.load.calibrate import calibrate
     from toolkit.load.engine import LocustEngine
-    from toolkit.measured import Run
+    from toolkit.measured import Failure, Run
     from toolkit.plan import most_users
     from toolkit.progress import Progress
+    from toolkit.project.advice import advice_on
     from toolkit.report.terminal import show
     from toolkit.runtime.given import GivenImages
     from toolkit.store import Store, new_run_id, utc_now
@@ -277,7 +334,12 @@ def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | N
             shared = parts.catalog.path / "apps" / "shared"
             with (
                 open_backings(
-                    runtime, needs, shared, progress, knobs=config.server, own=benched.own
+                    runtime,
+                    needs,
+                    shared,
+                    progress,
+                    knobs=_greediest(plan, config),
+                    own=benched.own,
                 ) as backings,
                 own_services(parts.runtime, benched.own or OwnNeeds(), backings, progress),
             ):
@@ -312,8 +374,18 @@ def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | N
         _mention(store.path(run_id), run_id)
         raise
     show(run, output(), wanted=wanted)
+    if benched.own is not None:
+        failures = (item for item in run.outcomes if isinstance(item, Failure))
+        for advice in advice_on(f"{item.message}\n{item.log}" for item in failures):
+            click.echo(f"toolkit: hint: {advice}", err=True)
     _say_where(store.path(run_id), run)
     return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED
+
+
+def _greediest(plan: "Plan", config: "Config") -> "Knobs":
+    """Give the settings with which servers may open the most database connections."""
+    found = (stack.knobs(config.server) for stack in plan.stacks)
+    return max(found, key=lambda knobs: knobs.workers * knobs.database_pool)
 
 
 def _say_where(path: Path, run: "Run") -> None:

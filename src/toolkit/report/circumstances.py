@@ -113,7 +113,14 @@ def _settings(run: Run) -> str:
         f"{counted(knobs.connections, 'connection')}, "
         f"keep-alive {knobs.keep_alive} s, backlog {knobs.backlog}, access log "
         f"{'on' if knobs.access_log else 'off'}{_seldom(run)} (where a server has the knob)"
+        f"{_varied(run)}"
     )
+
+
+def _varied(run: Run) -> str:
+    names = dict.fromkeys(name for stack in run.stacks for name in stack.varied)
+    said = ", ".join(name.replace("_", " ") for name in names)
+    return f"; {said}: those of each stack" if names else ""
 
 
 def _seldom(run: Run) -> str:

@@ -31,8 +31,8 @@ def show(
         console.print(Text(f"Started for the run: {' and '.join(needs)}, on CPU {backing}."))
     console.print(Text(f"Baseline: {plan.baseline}. Seed of the order: {plan.seed}."))
     commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
-    environment = environment_of(knobs, host="127.0.0.1", port=8000)
     for stack in plan.stacks:
+        environment = environment_of(stack.knobs(knobs), host="127.0.0.1", port=8000)
         commands.add_row(stack.id, Text(" ".join(argv_of(stack, environment))))
     console.print(commands)
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)

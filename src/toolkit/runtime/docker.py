@@ -177,7 +177,10 @@ class DockerRuntime:
         code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
         made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
         return facts_of(
-            stack, self._environment(_CONTAINER_PORT), made_of, image=self._engine.image_id(tag)
+            stack,
+            self._environment(stack, _CONTAINER_PORT),
+            made_of,
+            image=self._engine.image_id(tag),
         )
 
     @contextlib.contextmanager
@@ -192,7 +195,7 @@ class DockerRuntime:
     ) -> None:
         """See ``ports.Runtime``."""
         spec = replace(
-            self._server(stack, {**self._environment(_CONTAINER_PORT), **environment}),
+            self._server(stack, {**self._environment(stack, _CONTAINER_PORT), **environment}),
             command=("python", "/srv/serve.py", "--", *command),
         )
         with naming(stack, command), self._started(spec) as container:
@@ -209,7 +212,7 @@ class DockerRuntime:
         """See ``ports.Runtime``."""
         port = free_port(self._port)
         inside = port if self._host_network else _CONTAINER_PORT
-        spec = self._server(stack, {**self._environment(inside), **environment})
+        spec = self._server(stack, {**self._environment(stack, inside), **environment})
         began = time.monotonic()
         with self._started(replace(spec, publish=port)) as container:
             wait_until_ready(
@@ -441,7 +444,7 @@ class DockerRuntime:
             raise
         container.remove()
 
-    def _environment(self, port: int) -> dict[str, str]:
+    def _environment(self, stack: Stack, port: int) -> dict[str, str]:
         # in a network namespace of its own the server must listen on the container's address
         host = _LOOPBACK if self._host_network else _ANYWHERE
-        return environment_of(self._knobs, host=host, port=port)
+        return environment_of(stack.knobs(self._knobs), host=host, port=port)

@@ -153,7 +153,8 @@ class ProcessRuntime:
         """See ``ports.Runtime``."""
         folder = ensure_environment(stack, self._image, observer)
         self._environments[stack.id] = folder
-        settings = environment_of(self._knobs, host="127.0.0.1", port=self._port or 8000)
+        knobs = stack.knobs(self._knobs)
+        settings = environment_of(knobs, host="127.0.0.1", port=self._port or 8000)
         return facts_of(stack, settings, self._made_of(folder, stack.id))
 
     def _made_of(self, folder: Path, name: str) -> dict[str, Any]:
@@ -330,7 +331,7 @@ class ProcessRuntime:
     def _environment(self, stack: Stack, port: int, scratch: Path) -> dict[str, str]:
         return {
             **self._python_environment(stack.id, scratch),
-            **environment_of(self._knobs, host="127.0.0.1", port=port),
+            **environment_of(stack.knobs(self._knobs), host="127.0.0.1", port=port),
             "APP_DIR": str(stack.app.path),
             "SERVER_DIR": str(stack.server.path),
         }

@@ -57,6 +57,7 @@ def facts_of(
         knobs=tuple(sorted(stack.server.knobs)),
         environment=dict(stack.app.environment),
         caution=stack.server.caution,
+        varied=tuple(name for name, _ in stack.variant),
     )
 
 
