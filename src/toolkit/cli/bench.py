@@ -2,7 +2,6 @@
 
 import contextlib
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +22,6 @@ from toolkit.cli.options import (
 if TYPE_CHECKING:
     from toolkit.cli.benched import Benched
     from toolkit.config import AppConfig, Config
-    from toolkit.measured import Run
-    from toolkit.model import Knobs, Plan
-    from toolkit.ports import Runtime
-
-_FAILED = 4
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -172,6 +166,7 @@ def command(
 
 
 def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_run: bool) -> int:
+    from toolkit.cli.benching import measure, show_plan
     from toolkit.plan import make_plan
     from toolkit.variants import vary
 
@@ -188,7 +183,9 @@ def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_
     )
     for remark in benched.remarks:
         click.echo(f"toolkit: {remark}", err=True)
-    return _dry_run(config, benched, plan) if dry_run else _bench(config, benched, plan, wanted)
+    if dry_run:
+        return show_plan(config, benched, plan)
+    return measure(config, benched, plan, wanted)
 
 
 def _variations(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]] | None:
@@ -289,113 +286,3 @@ def _refuse_reference_choices(named: list[str]) -> None:
             f"{', '.join(named)} chooses among the reference apps, and not with your own",
             hint="Name servers with --servers, traffic with --get, --post or --locustfile.",
         )
-
-
-def _dry_run(config: "Config", benched: "Benched", plan: "Plan") -> int:
-    from toolkit.cli.wiring import output, session
-    from toolkit.report.plan import show
-    from toolkit.store import new_run_id
-
-    with session(config, new_run_id(), found=benched.catalog) as parts:
-        show(plan, config.server, parts.placement, parts.runtime.facts, output())
-    return 0
-
-
-def _bench(config: "Config", benched: "Benched", plan: "Plan", wanted: float | None) -> int:
-    from toolkit.backing import OwnNeeds, open_backings, own_services
-    from toolkit.bench import run_bench
-    from toolkit.cli.wiring import contracts, messages, output, session, step_aside
-    from toolkit.compare import tables
-    from toolkit.host import read_counters, read_host
-    from toolkit.load.calibrate import calibrate
-    from toolkit.load.engine import LocustEngine
-    from toolkit.measured import Failure, Run
-    from toolkit.plan import most_users
-    from toolkit.progress import Progress
-    from toolkit.project.advice import advice_on
-    from toolkit.report.terminal import show
-    from toolkit.runtime.given import GivenImages
-    from toolkit.store import Store, new_run_id, utc_now
-    from toolkit.trial import World
-
-    store, console = Store(Path(config.results)), messages()
-    run_id, host = new_run_id(), read_host()
-    try:
-        with (
-            session(config, run_id, found=benched.catalog) as parts,
-            Progress(console) as progress,
-        ):
-            where = parts.placement
-            runtime: Runtime = parts.runtime
-            if benched.projects:
-                runtime = GivenImages(parts.runtime, benched.projects)
-            step_aside(where)
-            needs = {need for workload in plan.workloads for need in workload.needs}
-            shared = parts.catalog.path / "apps" / "shared"
-            with (
-                open_backings(
-                    runtime,
-                    needs,
-                    shared,
-                    progress,
-                    knobs=_greediest(plan, config),
-                    own=benched.own,
-                ) as backings,
-                own_services(parts.runtime, benched.own or OwnNeeds(), backings, progress),
-            ):
-                run = Run(
-                    id=run_id,
-                    started_at=utc_now(),
-                    host=host,
-                    runtime=parts.runtime.facts,
-                    placement=where,
-                    knobs=config.server,
-                    load=plan.load,
-                    rounds=plan.rounds,
-                    seed=plan.seed,
-                    baseline=plan.baseline,
-                    workloads=tuple(workload.id for workload in plan.workloads),
-                    trials=plan.trials,
-                    backings=tuple(item.facts for item in backings.started.values()),
-                )
-                world = World(
-                    runtime=runtime,
-                    load=LocustEngine(most_users(plan.load), where, parts.guardian),
-                    store=store,
-                    observer=progress,
-                    exchanges=contracts(parts.catalog),
-                    backings=backings,
-                    broken=parts.catalog.broken,
-                    read_host=partial(read_counters, where.server_cpus, where.client_cpus),
-                    calibrate=partial(calibrate, placement=where, guardian=parts.guardian),
-                )
-                run = run_bench(plan, run, world)
-    except KeyboardInterrupt:
-        _mention(store.path(run_id), run_id)
-        raise
-    show(run, output(), wanted=wanted)
-    if benched.own is not None:
-        failures = (item for item in run.outcomes if isinstance(item, Failure))
-        for advice in advice_on(f"{item.message}\n{item.log}" for item in failures):
-            click.echo(f"toolkit: hint: {advice}", err=True)
-    _say_where(store.path(run_id), run)
-    return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED
-
-
-def _greediest(plan: "Plan", config: "Config") -> "Knobs":
-    """Give the settings with which servers may open the most database connections."""
-    found = (stack.knobs(config.server) for stack in plan.stacks)
-    return max(found, key=lambda knobs: knobs.workers * knobs.database_pool)
-
-
-def _say_where(path: Path, run: "Run") -> None:
-    click.echo(f"\nStored in {path}; `toolkit report {run.id}` shows it again.")
-
-
-def _mention(path: Path, run_id: str) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_file():
-            click.echo(
-                f"toolkit: the trials so far are in {path}; `toolkit report {run_id}` shows them",
-                err=True,
-            )
