@@ -247,7 +247,7 @@ def _phrase(status: int) -> str:
 
 
 def _shortened(body: bytes) -> str:
-    text = body.decode("utf-8", "replace")
+    text = " ".join(body.decode("utf-8", "replace").split())  # in one line
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(body)} bytes)"
 
 

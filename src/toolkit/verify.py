@@ -148,8 +148,10 @@ def require_contract(
     wrong = judge(stack, exchanges, found, broken).wrong
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        # an app of the user's own has none
+        fault = "breaks the contract" if stack.app.contract else "does not serve as it should"
         raise StackError(
-            f"breaks the contract: {wrong[0]}{more}",
+            f"{fault}: {wrong[0]}{more}",
             log="\n".join((*map(str, wrong), service.log_tail())).strip(),
         )
 

@@ -21,7 +21,7 @@ PACKAGE = "importlib.metadata.PackageNotFoundError: No package metadata was foun
         (PACKAGE, "shop is not among"),
         ("OSError: [Errno 30] Read-only file system: '/srv/apps/a/up'", "--writable"),
         ("sqlite3.OperationalError: no such table: post", "--before"),
-        ("no good answer from GET / within 30 s; the last try: status 302", "--health"),
+        ("does not serve as it should: health: status 404 (Not Found) instead of 200", "--health"),
     ],
 )
 def test_a_known_cause_leads_to_a_flag(log: str, flag: str) -> None:
@@ -35,7 +35,7 @@ def test_a_known_cause_leads_to_a_flag(log: str, flag: str) -> None:
         "",
         # of a mapping of its own, which no variable mends
         "    return PRICES['apple']\nKeyError: 'apple'",
-        "no good answer from GET / within 30 s; the last try: status 500",
+        "does not serve as it should: health: status 500 instead of 200",
     ],
 )
 def test_of_an_unknown_cause_nothing_is_said(log: str) -> None:

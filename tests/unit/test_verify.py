@@ -26,7 +26,15 @@ from toolkit.verify import (
 )
 
 STACK = Stack(
-    app=App(name="a", summary="", interface=Interface.WSGI, target="x:y", health="/", path=Path()),
+    app=App(
+        name="a",
+        summary="",
+        interface=Interface.WSGI,
+        target="x:y",
+        health="/",
+        contract="assets",
+        path=Path(),
+    ),
     server=Server(
         name="s", summary="", interfaces=(Interface.WSGI,), keep_alive=True, argv=(), path=Path()
     ),

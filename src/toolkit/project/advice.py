@@ -36,7 +36,7 @@ _KNOWN = (
     ),
     (
         "",
-        r"no good answer [^\n]{1,300}; the last try: status [34]\d\d",
+        r"does not serve as it should: health: status [34]\d\d",
         "It serves, and the path that shows that does not answer 200: name another with --health.",
     ),
 )

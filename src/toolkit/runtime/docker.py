@@ -21,10 +21,12 @@ from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.ready import (
+    NO_SERVER_ERROR,
     PROJECT_HINT,
     as_fault,
     free_port,
     hint_for,
+    most_status,
     poll,
     refusal,
     wait_until_ready,
@@ -43,7 +45,6 @@ _APPS = "/srv/apps"
 """Where docker/Dockerfile puts apps."""
 
 _START_TIMEOUT = 30.0
-_NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5
 _LOOPBACK = "127.0.0.1"
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container, published on loopback
@@ -218,6 +219,7 @@ class DockerRuntime:
             wait_until_ready(
                 port=port,
                 path=stack.app.health,
+                most=most_status(stack),
                 hint=hint_for(stack),
                 death=container.death,
                 log_tail=container.log_tail,
@@ -272,7 +274,7 @@ class DockerRuntime:
                 host=host,
                 port=port,
                 path=project.health,
-                most=_NO_SERVER_ERROR,
+                most=NO_SERVER_ERROR,
                 death=container.death,
                 log_tail=container.log_tail,
                 timeout=_START_TIMEOUT,

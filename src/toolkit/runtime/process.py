@@ -37,7 +37,15 @@ from toolkit.runtime.environments import ensure_environment, ensure_project_envi
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
 from toolkit.runtime.proctree import descendants, read_cost
-from toolkit.runtime.ready import PROJECT_HINT, as_fault, free_port, hint_for, wait_until_ready
+from toolkit.runtime.ready import (
+    NO_SERVER_ERROR,
+    PROJECT_HINT,
+    as_fault,
+    free_port,
+    hint_for,
+    most_status,
+    wait_until_ready,
+)
 from toolkit.runtime.settings import (
     environment_of,
     facts_of,
@@ -48,7 +56,6 @@ from toolkit.runtime.settings import (
 from toolkit.runtime.upstream import upstream_facts
 
 _START_TIMEOUT = 30.0
-_NO_SERVER_ERROR = 499
 _STOP_PATIENCE = 5.0
 _AT_HAND = "No --install: both versions run with the packages at hand, each on its own files."
 _NO_PATIENCE = 0.0
@@ -239,6 +246,7 @@ class ProcessRuntime:
                 wait_until_ready(
                     port=port,
                     path=stack.app.health,
+                    most=most_status(stack),
                     hint=hint_for(stack),
                     death=tree.death,
                     log_tail=tree.log_tail,
@@ -293,7 +301,7 @@ class ProcessRuntime:
                 wait_until_ready(
                     port=port,
                     path=project.health,
-                    most=_NO_SERVER_ERROR,
+                    most=NO_SERVER_ERROR,
                     death=tree.death,
                     log_tail=tree.log_tail,
                     timeout=_START_TIMEOUT,

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.model import Stack
 
+NO_SERVER_ERROR = 499
+"""The highest status that shows that a server serves, whatever the path is."""
+
 _INTERVAL = 0.02
 _STACK_HINT = "`toolkit up` starts the stack by itself."
 PROJECT_HINT = (
@@ -21,6 +24,15 @@ _OWN_HINT = (
     "Does it need a variable (--env), a command beforehand (--before), a folder to write to "
     "(--writable)? Does the path of --health answer 200?"
 )
+
+
+def most_status(stack: Stack) -> int:
+    """Give the highest status of its health path with which a stack serves.
+
+    Of an app of the user's own it is judged later whether the answer is right: waiting makes no 200
+    of a 404.
+    """
+    return NO_SERVER_ERROR if stack.app.contract is None else http.client.OK
 
 
 def hint_for(stack: Stack) -> str:
