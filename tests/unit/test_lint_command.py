@@ -22,7 +22,7 @@ def found(
     entrypoint: tuple[str, ...] | None = None,
     scripts: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
-    busybox: bool = False,
+    makes_way: bool = False,
 ) -> Command | None:
     files = scripts or {}
     return command_of(
@@ -30,7 +30,7 @@ def found(
         Fact(cmd, WHERE) if cmd else None,
         lambda path: (path.lstrip("./"), files[path]) if path in files else None,
         env={name: Fact(value, WHERE) for name, value in (env or {}).items()},
-        busybox=busybox,
+        makes_way=makes_way,
     )
 
 
@@ -171,7 +171,7 @@ def test_shells_stay_where_they_did_when_they_were_tried(text: str, bash: bool, 
 
 def test_busyboxs_shell_makes_way_as_bash_does() -> None:
     assert command(*SH, "gunicorn app:app").shell
-    assert not command(*SH, "gunicorn app:app", busybox=True).shell
+    assert not command(*SH, "gunicorn app:app", makes_way=True).shell
 
 
 def test_a_shell_stays_for_a_script_in_a_file_whichever_it_is() -> None:
@@ -203,7 +203,7 @@ def test_options_of_a_shell_are_passed_over(options: str) -> None:
 
 def test_an_entry_point_hands_on_its_arguments() -> None:
     result = of_script('#!/bin/sh\nset -e\nflask db upgrade\nexec "$@"\n', *GUNICORN)
-    assert result == Command(words=GUNICORN, where=WHERE)
+    assert result == Command(words=GUNICORN, where=WHERE, places=(WHERE, WHERE))
 
 
 def test_a_server_that_a_script_starts_stands_there() -> None:

@@ -76,3 +76,8 @@ def test_the_variable_of_bitnamis_image_counts_for_that_image_only() -> None:
     variable = "environment: {POSTGRESQL_MAX_CONNECTIONS: 300}"
     assert limits("image: bitnami/postgresql", variable) == [300]
     assert limits("image: postgres", variable) == [100]
+
+
+def test_behind_a_pooler_the_limit_of_a_database_says_nothing() -> None:
+    text = "services:\n  db: {image: postgres}\n  pool: {image: edoburu/pgbouncer:1.23}\n"
+    assert databases(read("compose.yaml", text)) == ()

@@ -194,6 +194,12 @@ def test_arguments_from_before_from_count_in_a_stage_that_names_them() -> None:
     assert [fact.value for fact in image(text.format("ARG P\n")).exposes] == [80]
 
 
+def test_an_argument_that_the_build_is_given_wins_over_its_default() -> None:
+    text = "ARG A=1\nFROM a\nARG A\nARG B=2\nENV X=$A Y=$B\n"
+    found = read_stage("Dockerfile", text, None, {"A": "3", "B": "4", "C": "5"})
+    assert env(found) == {"X": "3", "Y": "4"}
+
+
 def test_env_wins_over_arg() -> None:
     assert env(image("FROM a\nENV A=1\nARG A=2\nENV B=$A\n"))["B"] == "1"
 
@@ -265,6 +271,7 @@ def test_a_health_check_can_be_taken_away() -> None:
         ("HTTPConnection('localhost', 80); c.request('GET', '/z')", ("/z", "80")),
         ("pg_isready -h db", (None, None)),
         ("curl http://localhost:$PORT/x", ("/x", "$PORT")),
+        ("curl -f --unix-socket /run/app.sock http://localhost/x", ("/x", None)),
     ],
 )
 def test_the_request_of_a_check_is_found(text: str, asked: tuple[str | None, str | None]) -> None:

@@ -470,3 +470,95 @@ def test_a_file_that_is_damaged_is_read_or_told(
     damaged = text[:cut] + inserted + text[cut + length :]
     deployment = gathered(WHOLE, {path: damaged})
     assert {unread.where.path for unread in deployment.unread} <= {path, "."}
+
+
+# what is told of strangers' idioms
+
+
+def test_a_script_that_another_account_runs_once_more_is_followed_once() -> None:
+    """As the entry points of the official images do."""
+    script = '#!/bin/sh\nif [ "$(id -u)" = 0 ]; then\n  exec gosu app "$0" "$@"\nfi\nexec "$@"\n'
+    dockerfile = (
+        "FROM python\nWORKDIR /app\nCOPY . .\n"
+        'ENTRYPOINT ["/app/run.sh"]\nCMD ["gunicorn", "-w", "3", "shop:app"]\n'
+    )
+    unit = one({"Dockerfile": dockerfile, "run.sh": script})
+    assert workers(unit) == Fact(3, Where("Dockerfile", 5))
+
+
+def test_a_setting_stands_where_its_argument_does_not_where_the_server_is_named() -> None:
+    dockerfile = 'FROM python\nENTRYPOINT ["gunicorn"]\nCMD ["shop:app"]\n'
+    compose = COMPOSE + '    command: ["-w", "5", "shop:app"]\n'
+    assert workers(one({"Dockerfile": dockerfile, "compose.yaml": compose})) == Fact(
+        5, Where("compose.yaml", 4)
+    )
+
+
+@pytest.mark.parametrize("base", ["alpine:3.23", "registry.access.redhat.com/ubi9/python-312"])
+def test_a_shell_that_is_not_dash_makes_way_for_an_only_command(base: str) -> None:
+    unit = one({"Dockerfile": f"FROM {base}\nEXPOSE 8000\nCMD gunicorn shop:app\n"})
+    assert unit.command is not None
+    assert not unit.command.shell
+
+
+def test_the_shell_of_an_image_from_elsewhere_is_known_by_its_name() -> None:
+    service = '    command: sh -c "gunicorn shop:app"\n'
+    shells = {
+        image: one({"compose.yaml": f"services:\n  web:\n    image: {image}\n{service}"}).command
+        for image in ("python:3.13", "python:3.13-alpine")
+    }
+    assert [command and command.shell for command in shells.values()] == [True, False]
+
+
+def test_a_package_that_is_run_is_read_at_its_main_module() -> None:
+    dockerfile = 'FROM python\nWORKDIR /app\nCOPY . .\nCMD ["python", "-m", "shop"]\n'
+    main = 'import uvicorn\nuvicorn.run("shop.app:app", host="0.0.0.0", port=9000)\n'
+    unit = one({"Dockerfile": dockerfile, "shop/__main__.py": main})
+    assert unit.server is not None
+    assert unit.server.binds == (Fact("0.0.0.0:9000", Where("shop/__main__.py", 2)),)
+
+
+def test_a_file_for_docker_stack_deploy_is_read() -> None:
+    stack = "services:\n  web:\n    image: shop\n    command: gunicorn -w 2 shop:app\n"
+    assert workers(one({"docker-stack.yml": stack})) == Fact(2, Where("docker-stack.yml", 4))
+
+
+def test_another_tools_stack_file_is_none() -> None:
+    assert gathered({"stack.yaml": "resolver: lts-22.0\n"}).files == {}
+
+
+def test_a_service_of_a_profile_for_development_is_not_deployed() -> None:
+    debug = "  debug:\n    build: .\n    profiles: [dev]\n    command: flask run --debug\n"
+    assert names(gathered(APP, {"compose.yaml": COMPOSE + debug})) == ["service web"]
+
+
+def test_an_image_is_built_with_the_arguments_of_its_service() -> None:
+    dockerfile = "FROM python\nARG N=1\nENV WEB_CONCURRENCY=$N\nCMD gunicorn shop:app\n"
+    compose = "services:\n  web:\n    build: {context: ., args: [N=6]}\n"
+    assert workers(one({"Dockerfile": dockerfile, "compose.yaml": compose})) == Fact(
+        6, Where("Dockerfile", 3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "patches"),
+    [
+        ("import gevent.monkey\ngevent.monkey.patch_all()\n", True),
+        ("# gevent.monkey.patch_all()\n", False),
+        ("from shop.forms import patch_all\npatch_all()\n", False),
+    ],
+)
+def test_a_configuration_that_has_gevent_patch_is_known(source: str, patches: bool) -> None:
+    assert gathered(APP, {"gunicorn.conf.py": source}).patches_gevent is patches
+
+
+def test_a_source_that_reads_forwarded_headers_by_itself_is_known() -> None:
+    own = 'scheme = environ.get("HTTP_X_FORWARDED_PROTO")\n'
+    assert gathered(APP, {"shop.py": own}).reads_forwarded
+    assert not gathered(APP).reads_forwarded
+
+
+def test_a_configuration_of_nginx_among_the_documentation_is_of_nobody() -> None:
+    site = "server { location / { proxy_pass http://web:8000; } }\n"
+    assert len(gathered({"nginx/a.conf": site}).proxies) == 1
+    assert gathered({"docs/a.conf": site}).proxies == ()

@@ -506,6 +506,99 @@ def test_a_patch_of_what_is_elsewhere_is_read_as_it_is() -> None:
     assert found.command == Fact(("b",), at(5))
 
 
+def kustomized(
+    text: str, files: dict[str, str] | None = None, **bases: str
+) -> tuple[Container, ...]:
+    """Read a base and an overlay upon it, whose kustomization begins at line 1."""
+    kustomizations = {"base": "resources: [web.yaml]\n", **bases, "prod": text}
+    found = [read("base/web.yaml", deployment("args: [a, b]\n", spec="replicas: 1\n"))]
+    found += [
+        read(f"{folder}/kustomization.yaml", textwrap.dedent(kustomization), (files or {}).get)
+        for folder, kustomization in kustomizations.items()
+    ]
+    return containers_of(found)
+
+
+CHANGE = "- {op: add, path: /spec/template/spec/terminationGracePeriodSeconds, value: 60}\n"
+
+
+def test_a_patch_that_stands_in_a_kustomization_is_merged() -> None:
+    text = """\
+        resources: [../base]
+        patches:
+        - patch: |-
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: web}
+            spec: {template: {spec: {terminationGracePeriodSeconds: 60}}}
+        """
+    (found,) = kustomized(text)
+    assert found.grace == Fact(60.0, at(7, "prod/kustomization.yaml"))
+
+
+@pytest.mark.parametrize("target", ["{kind: Deployment, name: web}", "{kind: Deployment}"])
+def test_a_list_of_changes_in_a_kustomization_is_followed(target: str) -> None:
+    text = f"""\
+        resources: [../base]
+        patches:
+        - target: {target}
+          patch: |-
+            - op: replace
+              path: /spec/template/spec/containers/0/args/1
+              value: c
+            - op: remove
+              path: /spec/replicas
+        """
+    (found,) = kustomized(text)
+    assert found.command is not None
+    assert found.command.value == ("a", "c")
+    assert found.replicas is not None
+    assert found.replicas.default == "kubernetes"
+
+
+def test_a_list_of_changes_in_a_file_is_followed() -> None:
+    text = "patchesJson6902: [{target: {kind: Deployment, name: web}, path: p.yaml}]\n"
+    (found,) = kustomized(text, {"prod/p.yaml": CHANGE})
+    assert found.grace == Fact(60.0, at(1, "prod/p.yaml"))
+
+
+def test_changes_of_something_else_change_nothing() -> None:
+    text = "patches: [{target: {kind: Deployment, name: api}, path: p.yaml}]\n"
+    (found,) = kustomized(text, {"prod/p.yaml": CHANGE})
+    assert found.grace == Fact(30.0, at(8, "base/web.yaml"), "kubernetes")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "{op: add}",
+        "{op: add, path: /spec/nowhere/at/all, value: 1}",
+        "{op: add, path: /spec/template/spec/containers/x/args, value: 1}",
+        "{op: remove, path: /spec/template/spec/containers/9}",
+        "{op: move, from: /spec/replicas, path: /spec/other}",
+    ],
+)
+def test_changes_that_make_no_sense_change_nothing(change: str) -> None:
+    text = "patches: [{target: {kind: Deployment, name: web}, path: p.yaml}]\n"
+    (found,) = kustomized(text, {"prod/p.yaml": f"[{change}]\n"})
+    assert (found.command, found.replicas) == (
+        Fact(("a", "b"), at(12, "base/web.yaml")),
+        Fact(1, at(13, "base/web.yaml")),
+    )
+
+
+def test_an_overlay_has_the_patches_of_what_it_builds_upon() -> None:
+    middle = "resources: [../base]\npatches: [{target: {kind: Deployment}, path: p.yaml}]\n"
+    (found,) = kustomized("resources: [../middle]\n", {"middle/p.yaml": CHANGE}, middle=middle)
+    assert found.grace == Fact(60.0, at(1, "middle/p.yaml"))
+
+
+def test_overlays_that_build_upon_each_other_hide_nothing() -> None:
+    circle = "resources: [../prod]\n"
+    patched = "resources: [../base]\npatches: [{target: {kind: Deployment}, path: p.yaml}]\n"
+    assert kustomized(patched, {"prod/p.yaml": CHANGE}, base=circle)
+
+
 # what cannot be read
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.lint.reading import MOST_BYTES, MOST_FILES, Files, ReadError
+from toolkit.lint.reading import MOST_BYTES, MOST_FILES, Files, ReadError, python_of
 
 
 def write(folder: Path, path: str, content: bytes = b"text\n") -> None:
@@ -200,3 +200,10 @@ def test_any_bytes_are_a_text_or_are_refused(
 def test_an_error_says_its_line() -> None:
     assert str(ReadError("not YAML", 3)) == "line 3: not YAML"
     assert str(ReadError("not a text")) == "not a text"
+
+
+def test_an_escape_that_python_does_not_know_is_no_message_of_ours(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    assert python_of('pattern = "\\d"\n').body
+    assert not recwarn.list

@@ -149,6 +149,26 @@ def test_several_workers_that_are_replaced_without_jitter_warn() -> None:
     assert the_finding(JITTER, recycled(1, 0, 2)).fix == "max_requests_jitter = 1"
 
 
+@pytest.mark.parametrize(
+    ("version", "fix"),
+    [
+        ("0.40.0", "uvicorn 0.41 or later, with --limit-max-requests-jitter 100"),
+        ("0.41.0", "--limit-max-requests-jitter 100"),
+    ],
+)
+def test_a_jitter_that_the_version_does_not_have_is_not_advised_alone(
+    version: str, fix: str
+) -> None:
+    of = server(
+        ServerKind.UVICORN,
+        version=given(version),
+        workers=given(2),
+        max_requests=given(1000),
+        max_requests_jitter=default(0, "uvicorn"),
+    )
+    assert the_finding(JITTER, unit(of)).fix == fix
+
+
 def test_workers_from_the_cpus_may_be_several() -> None:
     of = gunicorn(workers_by_cpus=BY_CPUS, max_requests=given(9), max_requests_jitter=default(0))
     assert severities(JITTER, unit(of)) == [WARNING]

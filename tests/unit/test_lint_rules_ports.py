@@ -1,5 +1,7 @@
 """Ports and addresses: where a server listens, and where others look for it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -298,3 +300,12 @@ def test_an_image_that_exposes_a_port_on_loopback_is_a_warning() -> None:
 )
 def test_an_address_that_those_who_ask_can_reach_is_right(of_unit: Unit) -> None:
     assert found("reachable-bind", of_unit) == []
+
+
+def test_a_port_of_a_compose_file_is_named_once() -> None:
+    of_unit = unit(published(80))
+    container = replace(of_unit.container, ports=(Fact(80, SEEKER),))
+    units = (replace(of_unit, container=container),)
+    (finding,) = CHECKS["ports-agree"](Deployment(units=units), Measured())
+    assert isinstance(finding, Finding)
+    assert finding.message.count("other.yaml:7") == 1

@@ -203,6 +203,21 @@ def test_an_app_whose_views_are_not_here_may_have_its_proxyfix_elsewhere() -> No
     assert hops(deployment(unit(proxy()), routes=0)) == []
 
 
+def test_an_app_that_reads_the_headers_by_itself_needs_no_proxyfix() -> None:
+    assert hops(replace(deployment(unit(proxy())), reads_forwarded=True)) == []
+
+
+def test_a_proxy_in_the_container_itself_is_what_clients_reach() -> None:
+    assert hops(deployment(unit(proxy(target="127.0.0.1:8000"), published()), x_for=1)) == []
+
+
+def test_another_port_of_the_container_does_not_lead_to_the_server() -> None:
+    of = unit(published())
+    assert of.server is not None
+    elsewhere = replace(of, server=replace(of.server, binds=(Fact("0.0.0.0:5000", SERVER),)))
+    assert hops(deployment(elsewhere, x_for=1)) == []
+
+
 def test_the_uwsgi_protocol_brings_the_clients_address_itself() -> None:
     uwsgi = unit(replace(proxy(), protocol="uwsgi"))
     assert hops(deployment(uwsgi)) == []
@@ -230,3 +245,11 @@ def test_trust_in_everybody_on_a_published_port_is_an_error(everybody: str) -> N
 )
 def test_trust_is_no_matter_where_no_stranger_comes_in(safe: Unit) -> None:
     assert findings("trusted-proxies", deployment(safe)) == []
+
+
+def test_trust_in_everybody_behind_a_load_balancer_is_no_error() -> None:
+    """It may set the headers, or pass connections on as they are."""
+    (finding,) = findings(
+        "trusted-proxies", deployment(unit(published("LoadBalancer"), trusts="*"))
+    )
+    assert finding.severity is WARNING

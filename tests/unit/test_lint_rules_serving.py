@@ -21,7 +21,7 @@ from toolkit.lint.rules import serving
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 COMMAND, CONFIG, NGINX = Where("Dockerfile", 9), Where("gunicorn.conf.py", 3), Where("a.conf", 5)
-PUBLISHED = Published(container=8000, where=Where("compose.yaml", 8), by="ports")
+PUBLISHED = Published(container=5000, where=Where("compose.yaml", 8), by="ports")
 CHECKS = {rule.name: check for rule, check in serving.RULES}
 
 
@@ -87,6 +87,12 @@ def test_an_app_that_is_imported_before_gevent_patches_is_an_error(worker_class:
 )
 def test_preload_alone_and_gevent_alone_are_right(given: Server) -> None:
     assert found("preload-gevent", unit(given)) == []
+
+
+def test_an_app_that_has_gevent_patch_by_itself_may_be_preloaded() -> None:
+    """As the fix of the rule says."""
+    of = Deployment(units=(unit(server("gevent", preload=True)),), patches_gevent=True)
+    assert list(CHECKS["preload-gevent"](of, Measured())) == []
 
 
 # development-server
@@ -193,3 +199,10 @@ def test_a_proxy_that_does_not_buffer_is_found_where_it_is_told_so() -> None:
 )
 def test_workers_whose_clients_cannot_keep_them_waiting_are_right(given: Unit) -> None:
     assert found("slow-clients", given) == []
+
+
+def test_a_stage_that_is_named_for_development_may_reload() -> None:
+    reloading = unit(server(reloads=Fact(True, COMMAND)))
+    named = replace(reloading, container=replace(reloading.container, target="dev"))
+    assert found("development-server", reloading) == [(ERROR, COMMAND)]
+    assert found("development-server", named) == []

@@ -123,6 +123,11 @@ def test_uwsgi_that_is_not_known_to_drop_its_requests_is_left_alone(drops: bool 
     assert found("stop-signal", unit(ServerKind.UWSGI, drops=drops)) == []
 
 
+def test_another_signal_alone_does_not_help_uwsgi_where_it_drops_requests_on_that_too() -> None:
+    (finding,) = findings("stop-signal", unit(ServerKind.UWSGI, "SIGQUIT", drops=True))
+    assert finding.fix.startswith("stop_signal: SIGTERM, with hook-master-start")
+
+
 def test_uwsgi_ends_at_once_on_sigint() -> None:
     assert found("stop-signal", unit(ServerKind.UWSGI, "SIGINT")) == [(ERROR, SIGNAL)]
 

@@ -163,6 +163,10 @@ def test_a_server_that_waits_without_end_warns_unless_somebody_set_the_grace() -
     assert look(GRACEFUL, endless(given(45.0))) == []
 
 
+def test_a_default_grace_that_is_long_is_enough_for_a_server_that_waits_without_end() -> None:
+    assert look(GRACEFUL, endless(default(90.0, "systemd"))) == []
+
+
 def test_a_server_without_time_left_after_the_hook_gets_a_second() -> None:
     found = the_finding(GRACEFUL, endless(default(10.0, "docker"), pre_stop=9.0))
     assert found.fix == "--timeout-graceful-shutdown 1"
@@ -250,6 +254,11 @@ def test_a_proxy_that_waits_as_long_as_a_worker_may_work_gives_up_too_early() ->
     assert found.fix == "proxy_read_timeout 65s, or timeout = 55"
     found = the_finding(TIMEOUT, asked(gunicorn(timeout=given(120.0)), 60.0))
     assert found.fix == "proxy_read_timeout 125s, or timeout = 55"
+
+
+def test_a_finding_does_not_name_its_own_place_as_another() -> None:
+    found = the_finding(TIMEOUT, asked(gunicorn("sync", timeout=given(60.0)), 60.0))
+    assert found.where not in found.others
 
 
 def test_a_timeout_of_0_is_none_at_all() -> None:

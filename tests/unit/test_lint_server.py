@@ -723,3 +723,21 @@ def test_servers_that_a_file_starts_are_known(text: str, kind: ServerKind) -> No
     result = in_file(text)
     assert result is not None
     assert result.kind is kind
+
+
+def test_what_uvicorn_is_told_in_python_counts_as_on_its_command_line() -> None:
+    text = (
+        'import uvicorn\nuvicorn.run(\n    "a:app", host="0.0.0.0",\n    workers=3,\n'
+        '    forwarded_allow_ips="*",\n    timeout_graceful_shutdown=7,\n)\n'
+    )
+    result = server("python run.py", files={"/app/run.py": text})
+    assert result.workers == Fact(3, Where("run.py", 4))
+    assert result.trusted_proxies == Fact("*", Where("run.py", 5))
+    assert result.graceful_timeout == Fact(7.0, Where("run.py", 6))
+    assert result.keep_alive == Fact(5.0, Where("run.py", 2), "uvicorn")
+
+
+def test_of_arguments_that_are_handed_on_to_uvicorn_nothing_is_known() -> None:
+    text = 'import uvicorn\nuvicorn.run("a:app", **options)\n'
+    result = server("python run.py", files={"/app/run.py": text})
+    assert (result.kind, result.workers, result.binds) == (ServerKind.UVICORN, None, ())

@@ -71,6 +71,8 @@ class Command:
             a Dockerfile, ``sh -c`` or a script without ``exec``.
         env: What is assigned in front of it, or exported by the script.
         workdir: That a script changes to before, "" if none does; may be relative.
+        places: Where each of the words stands, as the arguments may be those of CMD or of a
+            platform's file behind an ENTRYPOINT; empty: all where the program does.
     """
 
     words: tuple[str, ...]
@@ -78,6 +80,7 @@ class Command:
     shell: bool = False
     env: Mapping[str, Fact[str]] = field(default_factory=lambda: NONE)
     workdir: str = ""
+    places: tuple[Where, ...] = ()
 
 
 class ServerKind(StrEnum):
@@ -281,6 +284,7 @@ class Container:
         dockerfile: That it is built from, from the folder that is looked at; None: not built here.
         context: Folder whose files the build copies, from the folder that is looked at.
         target: The stage that is taken, None: the last one.
+        build_args: Values of ``ARG`` that the build is given.
         entrypoint: In place of the image's; as ``Image.entrypoint``.
         command: In place of the image's CMD.
         memory: Limit.
@@ -313,6 +317,7 @@ class Container:
     dockerfile: str | None = None
     context: str | None = None
     target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     entrypoint: Fact[tuple[str, ...]] | None = None
     command: Fact[tuple[str, ...]] | None = None
     workdir: str = ""
@@ -479,6 +484,9 @@ class Deployment:
 
     Attributes:
         units: Those that serve an app, and those of which that is not known.
+        reads_forwarded: Whether the source names forwarded headers, or another middleware than
+            ProxyFix that believes them: it may read them by itself.
+        patches_gevent: Whether the source has gevent patch the standard library by itself.
         files: That were read, by kind, such as {"Dockerfile": ("Dockerfile",)}.
         unread: That could not be.
     """
@@ -489,5 +497,7 @@ class Deployment:
     hops: tuple[Hops, ...] = ()
     pools: tuple[Pool, ...] = ()
     routes: tuple[Route, ...] = ()
+    reads_forwarded: bool = False
+    patches_gevent: bool = False
     files: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unread: tuple[Unread, ...] = ()

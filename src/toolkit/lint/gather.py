@@ -49,6 +49,8 @@ def gather(files: Files) -> Deployment:
         hops=sources.hops,
         pools=sources.pools(server=server),
         routes=sources.routes,
+        reads_forwarded=sources.reads_forwarded,
+        patches_gevent=sources.patches_gevent,
         files=_kinds(
             {
                 "Dockerfile": [path for path in images.paths if path not in images.unread],
@@ -80,7 +82,13 @@ def _with_images(images: Images, containers: Sequence[Container]) -> list[Contai
         elif name in built:
             of = built[name]
             linked.append(
-                replace(item, dockerfile=of.dockerfile, context=of.context, target=of.target)
+                replace(
+                    item,
+                    dockerfile=of.dockerfile,
+                    context=of.context,
+                    target=of.target,
+                    build_args=of.build_args,
+                )
             )
         elif only and only[1] == name and only[0] not in made_of:
             linked.append(replace(item, dockerfile=only[0]))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from toolkit.lint.dockerfiles import dockerfile
 from toolkit.lint.facts import Container, Image, Unread, Where
@@ -18,6 +19,12 @@ _KNOWN = re.compile(
 )
 """What others make: no app of the project."""
 
+_NOT_DASH = re.compile(
+    r"alpine|busybox|cgr\.dev/|chainguard|wolfi"
+    r"|\bubi\d*\b|almalinux|amazonlinux|archlinux|aws/lambda|centos|fedora|\bleap\b|mariner|opensuse"
+    r"|oraclelinux|photon|redhat|rockylinux|tumbleweed"
+)
+
 
 def is_known(image: str) -> bool:
     """Tell whether an image is of a program that is no app: a database, a proxy, a monitor."""
@@ -28,10 +35,21 @@ def is_known(image: str) -> bool:
     return any(_KNOWN.fullmatch(word) for word in words)
 
 
+def shell_makes_way(image: str) -> bool:
+    """Tell whether /bin/sh of an image is not dash, but BusyBox's or bash.
+
+    Those make way for the only command of ``sh -c``; most images of Python are made from Debian.
+    """
+    return _NOT_DASH.search(image.lower()) is not None
+
+
 def repository_of(image: str) -> str:
     """Give an image's name without tag and digest."""
     name = image.partition("@")[0]
     return name[: name.rfind(":")] if name.rfind(":") > name.rfind("/") else name
+
+
+_Key = tuple[str, str | None, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +62,33 @@ class Images:
 
     files: Files
     unread: dict[str, Unread] = field(default_factory=dict)
-    _read: dict[tuple[str, str | None], Image | None] = field(default_factory=dict)
+    _read: dict[_Key, Image | None] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """All Dockerfiles."""
         return tuple(path for path in self.files.paths if dockerfile.is_dockerfile(path))
 
-    def stage(self, path: str, target: str | None = None) -> Image | None:
-        """Give what a stage makes, None if the file is not there or cannot be read."""
-        if (path, target) not in self._read:
-            self._read[path, target] = self._read_stage(path, target)
-        return self._read[path, target]
+    def stage(
+        self, path: str, target: str | None = None, given: Mapping[str, str] = MappingProxyType({})
+    ) -> Image | None:
+        """Give what a stage makes, None if the file is not there or cannot be read.
 
-    def _read_stage(self, path: str, target: str | None) -> Image | None:
+        Args:
+            path: Of the Dockerfile.
+            target: The stage, None: the last one.
+            given: Values of ``ARG``.
+        """
+        key = path, target, frozenset(given.items())
+        if key not in self._read:
+            self._read[key] = self._read_stage(path, target, given)
+        return self._read[key]
+
+    def _read_stage(self, path: str, target: str | None, given: Mapping[str, str]) -> Image | None:
         if path not in self.files.paths:
             return None
         try:
-            return dockerfile.read_stage(path, self.files.read(path), target)
+            return dockerfile.read_stage(path, self.files.read(path), target, given)
         except ReadError as error:
             self.unread[path] = Unread(where=Where(path, error.line), reason=str(error))
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from toolkit.lint.facts import Container, Database, Unread, Where
@@ -88,6 +89,8 @@ def _compose(reader: _Reader) -> list[Container]:
                 texts[path] = files.read(path)
             except ReadError as error:
                 reader.fail(path, error)
+        elif (text := reader.text(path, (".yaml", ".yml"))) and compose.is_stack(path, text):
+            texts[path] = text
     containers: list[Container] = []
     for base, *over in compose.projects(texts):
         layers = [(path, texts[path]) for path in over]
@@ -102,7 +105,7 @@ def _compose(reader: _Reader) -> list[Container]:
 
 def _kubernetes(reader: _Reader) -> tuple[Container, ...]:
     found = [
-        reader.attempt("Kubernetes", path, kubernetes.read)
+        reader.attempt("Kubernetes", path, partial(kubernetes.read, find=reader.files.text))
         for path in reader.files.paths
         if not compose.is_compose(path)
         and (text := reader.text(path, (".yaml", ".yml")))

@@ -1,7 +1,9 @@
 """The files of a folder that somebody else wrote, read with bounds and never followed out of it."""
 
+import ast
 import os
 import stat
+import warnings
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -203,6 +205,23 @@ def _load(folder: Path, path: str) -> str:
     # a comment in another encoding is no reason to leave out the rest of the file
     text = content.decode("utf-8-sig", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def python_of(text: str) -> ast.Module:
+    """Parse a Python source.
+
+    Raises:
+        ReadError: It is no Python of the version that runs this.
+    """
+    try:
+        with warnings.catch_warnings():
+            # of somebody else's escapes
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except SyntaxError as error:
+        raise ReadError(f"not Python: {error.msg}", error.lineno or 0) from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ReadError("not Python, or nested too deeply") from error
 
 
 def lines_of(text: str) -> Iterator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from posixpath import join, normpath
 
 from toolkit.lint.facts import Container, Fact, Image, Platform, Unit
-from toolkit.lint.images import Images, is_known
+from toolkit.lint.images import Images, is_known, shell_makes_way
 from toolkit.lint.locating import Locator, Place, folders_above, places_of
 from toolkit.lint.pinning import Pins
 from toolkit.lint.reading import Files
@@ -49,7 +49,7 @@ class Assembler:
         """Find out what a container starts."""
         image = None
         if container.dockerfile is not None:
-            image = self.images.stage(container.dockerfile, container.target)
+            image = self.images.stage(container.dockerfile, container.target, container.build_args)
         whole = _merged(container, image) if image else container
         locator = self._locator(whole, image)
         unit = self._unit(whole, image, locator)
@@ -63,7 +63,7 @@ class Assembler:
             cmd,
             scripts.find,
             env=whole.env,
-            busybox=image is not None and "alpine" in image.base,
+            makes_way=shell_makes_way(_base(whole, image)),
         )
         if command is not None and command.words[0].endswith(_SCRIPTS):
             command = None  # one that is not in the folder
@@ -131,6 +131,12 @@ class _Finder:
         # what is read without being asked for is not read from another folder
         asked = normpath(path) not in {join(folder, _DEFAULT) for folder in ("", "/", self.workdir)}
         return self.locator.find(join(self.workdir, path), guess=asked)
+
+
+def _base(container: Container, image: Image | None) -> str:
+    if image is not None:
+        return image.base
+    return container.image.value if container.image is not None else ""
 
 
 def _started(

@@ -18,11 +18,13 @@ def asked_by(words: Sequence[str]) -> tuple[str | None, str | None]:
         words: The command; of a shell form with its text as the last word.
 
     Returns:
-        Both None if there is no URL; the port as it is written.
+        Both None if there is no URL; the port as it is written, None of a socket file's.
     """
     text = " ".join(words)[:10_000]
     found = _URL.search(text)
     if found is not None:
+        if "--unix-socket" in text or "--abstract-unix-socket" in text:
+            return found[3] or "/", None
         port = found[2] or ("443" if found[1] == "https" else "80")
         return found[3] or "/", port
     connection, request = _CONNECTION.search(text), _REQUEST.search(text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from toolkit.lint.amounts import go_seconds
 from toolkit.lint.dockerfiles.check_commands import asked_by
@@ -63,18 +64,21 @@ def read(path: str, text: str) -> Image:
     return read_stage(path, text, None)
 
 
-def read_stage(path: str, text: str, target: str | None) -> Image:
+def read_stage(
+    path: str, text: str, target: str | None, given: Mapping[str, str] = MappingProxyType({})
+) -> Image:
     """Read a stage of a Dockerfile.
 
     Args:
         path: Of the file.
         text: Its content.
         target: Name or number of the stage, None: the last one.
+        given: Values of ``ARG`` that the build is given.
 
     Raises:
         ReadError: It is no Dockerfile, or has no such stage.
     """
-    stages = _stages(path, text)
+    stages = _stages(path, text, given)
     if not stages:
         raise ReadError("not a Dockerfile: there is no FROM")
     stage = stages[-1] if target is None else _named(stages, target)
@@ -92,7 +96,7 @@ def _named(stages: list[_Stage], name: str) -> _Stage | None:
     return None
 
 
-def _stages(path: str, text: str) -> list[_Stage]:
+def _stages(path: str, text: str, given: Mapping[str, str]) -> list[_Stage]:
     outside: dict[str, str] = {}
     stages: list[_Stage] = []
     for said in instructions_of(text):
@@ -102,10 +106,10 @@ def _stages(path: str, text: str) -> list[_Stage]:
         elif not stages:
             if said.name != "ARG":
                 raise ReadError(f"not a Dockerfile: {said.name} before FROM", said.line)
-            outside.update(_arguments(said, outside, {}))
+            outside.update(_arguments(said, outside, given))
         elif said.name == "ARG":
             stage = stages[-1]
-            arguments = _arguments(said, stage.known, outside)
+            arguments = _arguments(said, stage.known, given, outside)
             stages[-1] = replace(stage, args={**stage.args, **arguments})
         elif said.name in ("COPY", "ADD"):
             stages[-1] = _copy(stages, said)
@@ -129,13 +133,21 @@ def _begin(
 
 
 def _arguments(
-    said: Instruction, known: Mapping[str, str], outside: Mapping[str, str]
+    said: Instruction,
+    known: Mapping[str, str],
+    given: Mapping[str, str],
+    outside: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """Give the variables of ARG that have a value: their own default, or one from before FROM."""
+    """Give the variables of ARG that have a value.
+
+    It is the one that the build is given, their own default, or the one from before FROM.
+    """
     found: dict[str, str] = {}
     for word in words_of(said.value, {**known}, said.escape):
         name, equals, value = word.partition("=")
-        if equals:
+        if name in given:
+            found[name] = given[name]
+        elif equals:
             found[name] = value
         elif name in outside:
             found[name] = outside[name]

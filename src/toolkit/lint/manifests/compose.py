@@ -1,7 +1,8 @@
 """Compose files: which of them belong together, and the services in them.
 
 What is not followed: ``include`` (the files it names are read by themselves if they are called
-like compose files) and profiles (a service of any profile may be started, so all are read).
+like compose files) and profiles (a service of any profile may be started, so all are read but for
+those of development and tests).
 """
 
 import re
@@ -20,6 +21,8 @@ Find = Callable[[str], str | None]
 """Gives the text of a file by its path from the folder that is looked at."""
 
 _NAME = re.compile(r"(docker-)?compose(?:[._-](?P<variant>[\w.-]+))?\.ya?ml", re.IGNORECASE)
+_STACK = re.compile(r"(docker[._-])?(stack|swarm)([._-][\w.-]+)?\.ya?ml", re.IGNORECASE)
+_SERVICES = re.compile(r"^[\"']?services[\"']?\s*:", re.MULTILINE)
 _BASES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """In the order in which Compose looks for them; it takes the first."""
 _DEVELOPMENT = re.compile(r"(^|[._-])(dev|devel|development|local|test|tests|testing|ci|debug)\b")
@@ -29,6 +32,14 @@ _PRODUCTION = re.compile(r"(^|[._-])(prod|production|deploy|release|live)\b")
 def is_compose(path: str) -> bool:
     """Tell whether a file is called like a compose file."""
     return _NAME.fullmatch(basename(path)) is not None
+
+
+def is_stack(path: str, text: str) -> bool:
+    """Tell whether a file is called like one for ``docker stack deploy``, and describes services.
+
+    Other tools have a stack.yaml, too.
+    """
+    return bool(_STACK.fullmatch(basename(path)) and _SERVICES.search(text))
 
 
 def projects(texts: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
@@ -115,8 +126,14 @@ def read(
     return tuple(
         container_of(name, service, whole, find)
         for name, service in whole.at("services").items()
-        if service.given
+        if service.given and not _is_for_development(service)
     )
+
+
+def _is_for_development(service: Node) -> bool:
+    """Tell whether a service starts only with a profile that is named for development or tests."""
+    profiles = service.at("profiles").words or ()
+    return bool(profiles) and all(_DEVELOPMENT.search(name.lower()) for name in profiles)
 
 
 class _Project:

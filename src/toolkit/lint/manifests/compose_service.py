@@ -43,6 +43,7 @@ def container_of(
         dockerfile=_dockerfile(service, context),
         context=context,
         target=service.at("build", "target").text or None,
+        build_args={name: fact.value for name, fact in _facts(service.at("build", "args")).items()},
         entrypoint=_command(service.at("entrypoint")),
         command=_command(service.at("command")),
         workdir=service.at("working_dir").text or "",

@@ -16,6 +16,7 @@ _IMAGE = re.compile(
 )
 """Those that start with PostgreSQL's own limit; others tune themselves."""
 
+_POOLER = re.compile(r"pgbouncer|pgcat|pgpool|pgdog|odyssey|supavisor", re.IGNORECASE)
 _SETTING = re.compile(r"max[_-]connections\s*=\s*['\"]?(\d{1,6})['\"]?")
 _NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 _CONFIGURED = re.compile(r"config[_-]file\s*=")
@@ -26,14 +27,18 @@ _VARIABLE = "POSTGRESQL_MAX_CONNECTIONS"
 def databases(containers: Iterable[Container]) -> tuple[Database, ...]:
     """Give the PostgreSQL servers whose limit is known.
 
-    One that has a configuration file of its own, or whose limit is a variable, is left out.
+    One that has a configuration file of its own, or whose limit is a variable, is left out. Where a
+    pooler is among the containers, which opens fewer connections than it takes, all of them are.
 
     Args:
         containers: Of compose files and Kubernetes.
     """
+    every = tuple(containers)
+    if any(item.image is not None and _POOLER.search(item.image.value) for item in every):
+        return ()
     return tuple(
         Database(name=container.name, where=container.where, max_connections=limit)
-        for container in containers
+        for container in every
         if container.image is not None
         and _IMAGE.fullmatch(container.image.value)
         and (limit := _limit(container, container.image.value)) is not None

@@ -1,8 +1,8 @@
 """Kubernetes manifests: what they describe, and the containers that this makes together.
 
 Kustomize is followed as far as files show it: a manifest that is no whole one (it has no image, or
-no selector) is a patch of the one of the same kind and name. Patches that stand inside a
-kustomization, and what generators and transformers make, are not looked at.
+no selector) is a patch of the one of the same kind and name, and so are patches that stand inside a
+kustomization. What generators and transformers make is not looked at.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import replace
 from posixpath import dirname
 
 from toolkit.lint.facts import Container, Fact
+from toolkit.lint.manifests.kubernetes_kustomizations import Find, bases_of, patches_of
 from toolkit.lint.manifests.kubernetes_network import Network
 from toolkit.lint.manifests.kubernetes_objects import WORKLOADS, Manifests, Object, is_kustomization
 from toolkit.lint.manifests.kubernetes_patches import variants
@@ -34,8 +35,13 @@ def is_manifest(path: str, text: str) -> bool:
     return is_kustomization(path) or bool(_MANIFEST.search(text) and _KIND.search(text))
 
 
-def read(path: str, text: str) -> Manifests:
+def read(path: str, text: str, find: Find = lambda path: None) -> Manifests:
     """Read the manifests of a file.
+
+    Args:
+        path: Of the file, from the folder that is looked at.
+        text: In it.
+        find: Finds files that a kustomization names.
 
     Raises:
         ReadError: It is not YAML, or a template of Helm.
@@ -48,6 +54,12 @@ def read(path: str, text: str) -> Manifests:
         if (brace := text.find("{{")) >= 0:
             raise ReadError(_NOT_RENDERED, _line_of(text, brace)) from error
         raise
+    if is_kustomization(path):
+        return Manifests(
+            path,
+            tuple(patch for node in nodes for patch in patches_of(path, node, find)),
+            tuple(base for node in nodes for base in bases_of(path, node)),
+        )
     return Manifests(path, tuple(item for node in nodes for item in _objects(path, node)))
 
 
@@ -60,7 +72,7 @@ def _objects(path: str, node: Node) -> Iterator[Object]:
     if kind == "List":
         for item in node.at("items").entries:
             yield from _objects(path, item)
-    elif kind and not is_kustomization(path):
+    elif kind:
         metadata = node.at("metadata")
         yield Object(
             kind=kind,
@@ -83,7 +95,7 @@ def containers_of(manifests: Iterable[Manifests]) -> tuple[Container, ...]:
         ReadError: Aliases in a file stand for too much.
     """
     every = list(manifests)
-    roots = {dirname(item.path) for item in every if is_kustomization(item.path)}
+    roots = {dirname(item.path): item.bases for item in every if is_kustomization(item.path)}
     objects = [item for file in every for item in file.objects]
     found: dict[tuple[object, ...], Container] = {}
     for variant in variants(objects, roots):

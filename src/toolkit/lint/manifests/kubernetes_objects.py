@@ -29,6 +29,8 @@ class Object:
     Attributes:
         namespace: "" where the manifest leaves it to whoever applies it.
         folder: Of its file.
+        is_patch: Whether it stands in a kustomization as a patch; its node may be a list of
+            changes, its name a pattern.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class Object:
     namespace: str
     folder: str
     node: Node
+    is_patch: bool = False
 
     @property
     def pod(self) -> Node:
@@ -49,10 +52,15 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What a file describes."""
+    """What a file describes.
+
+    Attributes:
+        bases: Of a kustomization: the folders and files that it builds upon.
+    """
 
     path: str
     objects: tuple[Object, ...]
+    bases: tuple[str, ...] = ()
 
 
 def is_kustomization(path: str) -> bool:

@@ -1,10 +1,11 @@
 """Manifests of a base with the patches of each overlay, as Kustomize merges them."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from posixpath import basename, dirname
 
+from toolkit.lint.manifests.kubernetes_kustomizations import changed, matches
 from toolkit.lint.manifests.kubernetes_objects import WORKLOADS, Object
 from toolkit.lint.manifests.nodes import Kind, Node
 
@@ -32,38 +33,61 @@ _NEEDED = {
 """What a manifest that stands alone has, one of these in its ``spec``."""
 
 
-def variants(objects: Sequence[Object], roots: Collection[str]) -> tuple[tuple[Object, ...], ...]:
+def variants(
+    objects: Sequence[Object], roots: Mapping[str, Sequence[str]]
+) -> tuple[tuple[Object, ...], ...]:
     """Give the sets of manifests that are applied together.
 
     Without patches that is one. With them it is one for each overlay that has some: the folder with
-    a kustomization in or above which they lie. Overlays for development are left out if there
-    are others.
+    a kustomization in or above which they lie, with the patches of the overlays that it builds
+    upon, which are not applied by themselves. Overlays for development are left out if there are
+    others.
 
     Args:
         objects: Of all files.
-        roots: Folders that have a kustomization.
+        roots: Folders that have a kustomization, and what each builds upon.
     """
-    patches = [item for item in objects if not _is_whole(item)]
     whole = [item for item in objects if _is_whole(item)]
-    named = {_key(item) for item in whole}
     overlays: dict[str, list[Object]] = {}
-    for patch in patches:
-        if _key(patch) in named:
+    for patch in objects:
+        if _is_whole(patch):
+            continue
+        if any(_is_of(patch, item) for item in whole):
             overlays.setdefault(_root(patch.folder, roots), []).append(patch)
-        else:  # its base is elsewhere
+        elif not patch.is_patch:  # its base is elsewhere
             whole.append(patch)
     if not overlays:
         return (tuple(whole),)
-    shipped = [root for root in overlays if not _DEVELOPMENT.search(basename(root))]
+    below = {root: _below(root, roots) for root in {*overlays, *roots}}
+    # an overlay without a patch of its own may be one of a base that has some
+    applied = [root for root in below if not below[root].isdisjoint(overlays) or root in overlays]
+    used = {base for root in applied for base in below[root]}
+    # none is the highest of those that build upon each other, which Kustomize refuses
+    highest = sorted(set(applied) - used) or sorted(applied)
+    shipped = [root for root in highest if not _DEVELOPMENT.search(basename(root))] or highest
     return tuple(
-        _patched(_without_others(whole, root, overlays), overlays[root])
-        for root in (shipped or list(overlays))[:MOST_OVERLAYS]
+        _variant(whole, (*sorted(below[root]), root), overlays) for root in shipped[:MOST_OVERLAYS]
     )
 
 
-def _without_others(whole: Iterable[Object], root: str, overlays: Collection[str]) -> list[Object]:
-    others = [other for other in overlays if other not in {root, ""}]
-    return [item for item in whole if not any(_is_in(item.folder, other) for other in others)]
+def _below(root: str, roots: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Give the folders with a kustomization that one builds upon, and those they build upon."""
+    found: set[str] = set()
+    waiting = [root]
+    while waiting:
+        for base in roots.get(waiting.pop(), ()):
+            if base in roots and base not in found and base != root:
+                found.add(base)
+                waiting.append(base)
+    return frozenset(found)
+
+
+def _variant(
+    whole: Iterable[Object], applied: Sequence[str], overlays: Mapping[str, Sequence[Object]]
+) -> tuple[Object, ...]:
+    others = [other for other in overlays if other not in {*applied, ""}]
+    kept = [item for item in whole if not any(_is_in(item.folder, other) for other in others)]
+    return _patched(kept, [patch for root in applied for patch in overlays.get(root, ())])
 
 
 def _is_in(folder: str, root: str) -> bool:
@@ -77,11 +101,15 @@ def _root(folder: str, roots: Collection[str]) -> str:
     return above if above in roots else folder
 
 
-def _key(item: Object) -> tuple[str, str]:
-    return item.kind, item.name
+def _is_of(patch: Object, item: Object) -> bool:
+    if patch.is_patch:
+        return matches(patch, item)
+    return (patch.kind, patch.name) == (item.kind, item.name)
 
 
 def _is_whole(item: Object) -> bool:
+    if item.is_patch:
+        return False
     if item.kind in _NEEDED:
         spec = item.node.at("spec")
         return any(spec.at(key).given for key in _NEEDED[item.kind])
@@ -96,16 +124,14 @@ def _is_whole(item: Object) -> bool:
     )
 
 
-def _patched(whole: Iterable[Object], patches: Iterable[Object]) -> tuple[Object, ...]:
-    by_key: dict[tuple[str, str], list[Object]] = {}
-    for patch in patches:
-        by_key.setdefault(_key(patch), []).append(patch)
+def _patched(whole: Iterable[Object], patches: Sequence[Object]) -> tuple[Object, ...]:
     found: list[Object] = []
     for item in whole:
         node = item.node
-        for patch in by_key.get(_key(item), []):
-            if item.shares_namespace(patch):
-                node = merge(node, patch.node)
+        for patch in patches:
+            if _is_of(patch, item) and item.shares_namespace(patch):
+                is_list = patch.node.kind is Kind.LIST
+                node = changed(node, patch.node) if is_list else merge(node, patch.node)
         found.append(replace(item, node=node))
     return tuple(found)
 

@@ -15,6 +15,9 @@ from toolkit.lint.reading import Files, ReadError
 
 _FOLDER = "/etc/nginx"
 _SITES = frozenset({"conf.d", "sites-available", "sites-enabled", "vhosts.d"})
+_DOCUMENTATION = re.compile(r"(?:^|/)docs?/")
+"""A configuration there shows others what to write."""
+
 _MOST_CONFIGURATIONS = 500
 _MOST_INCLUDED = 100
 _MOST_CHARACTERS = 3_000_000
@@ -105,7 +108,8 @@ def _all(included: Mapping[str, frozenset[str]]) -> frozenset[str]:
 
 
 def _configurations(files: Files) -> dict[str, str]:
-    texts = ((path, files.text(path)) for path in files.paths if nginx.may_be_nginx(path))
+    paths = (path for path in files.paths if not _DOCUMENTATION.search(path))
+    texts = ((path, files.text(path)) for path in paths if nginx.may_be_nginx(path))
     return {path: text for path, text in texts if text is not None and nginx.is_nginx(path, text)}
 
 

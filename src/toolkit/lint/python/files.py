@@ -47,6 +47,16 @@ class Sources:
             asking.setdefault(route.path, set()).add(route.asks is not None)
         return tuple(route for route in found if len(asking[route.path]) == 1)
 
+    @property
+    def reads_forwarded(self) -> bool:
+        """Whether one of them names forwarded headers, or a middleware for them."""
+        return any(source.reads_forwarded for source in self.sources.values())
+
+    @property
+    def patches_gevent(self) -> bool:
+        """Whether one of them has gevent patch the standard library."""
+        return any(source.patches_gevent for source in self.sources.values())
+
     def pools(self, *, server: bool) -> tuple[Pool, ...]:
         """Connections to a database.
 

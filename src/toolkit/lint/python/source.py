@@ -2,7 +2,6 @@
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,13 +17,18 @@ from toolkit.lint.python.hops import hops_of
 from toolkit.lint.python.names import Names
 from toolkit.lint.python.pools import pools_of
 from toolkit.lint.python.views import View, views_of
-from toolkit.lint.reading import ReadError
+from toolkit.lint.reading import python_of
 
 _OF_INTEREST = re.compile(
     r"ProxyFix|create_engine|create_async_engine|SQLAlchemy|SQLALCHEMY_|ConnectionPool"
     r"|create_pool|@[\w.]+\.(?:route|get|api_route)\b|add_url_rule|Blueprint|APIRouter"
     r"|register_blueprint|include_router"
 )
+_FORWARDED = re.compile(
+    r"x[-_](?:forwarded[-_](?:for|proto|host)|real[-_]ip)|ProxyHeadersMiddleware|ReverseProxied",
+    re.IGNORECASE,
+)
+_PATCHES = re.compile(r"^[^#\n]*\bpatch_all\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class Source:
         hops: Proxies that it believes.
         pools: Connections to a database.
         sqlite: Whether it names SQLite, which has no server to run out of connections.
+        reads_forwarded: Whether it names forwarded headers, or a middleware for them.
+        patches_gevent: Whether it has gevent patch the standard library.
         views: Without the prefixes that other files give, ...
         groups: ... which these ...
         registered: ... and these tell.
@@ -43,6 +49,8 @@ class Source:
     hops: tuple[Hops, ...] = ()
     pools: tuple[Pool, ...] = ()
     sqlite: bool = False
+    reads_forwarded: bool = False
+    patches_gevent: bool = False
     views: tuple[View, ...] = ()
     groups: tuple[Group, ...] = ()
     registered: tuple[Registered, ...] = ()
@@ -59,15 +67,19 @@ def read(path: str, text: str) -> Source:
     Raises:
         ReadError: It is no Python of the version that runs this.
     """
+    forwarded = _FORWARDED.search(text) is not None
+    patches = "gevent" in text and _PATCHES.search(text) is not None
     if not _OF_INTEREST.search(text):
-        return Source()
-    tree = _parse(text)
+        return Source(reads_forwarded=forwarded, patches_gevent=patches)
+    tree = python_of(text)
     nodes = list(ast.walk(tree))
     names = Names.of(path, nodes, tree)
     return Source(
         hops=tuple(hops_of(path, names, nodes)),
         pools=tuple(pools_of(path, names, nodes)),
         sqlite="sqlite:" in text or "sqlite+" in text,
+        reads_forwarded=forwarded,
+        patches_gevent=patches,
         views=tuple(views_of(path, names, tree, nodes)),
         groups=tuple(groups_of(names, nodes)),
         registered=tuple(registered_of(names, nodes)),
@@ -100,15 +112,3 @@ def pools(sources: Iterable[Source], *, server: bool) -> tuple[Pool, ...]:
         return tuple(chosen)
     sqlite = any(source.sqlite for source in known)
     return tuple(found) if server or not sqlite else ()
-
-
-def _parse(text: str) -> ast.Module:
-    try:
-        with warnings.catch_warnings():
-            # of somebody else's escapes
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except SyntaxError as error:
-        raise ReadError(f"not Python: {error.msg}", error.lineno or 0) from error
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise ReadError("not Python, or nested too deeply") from error

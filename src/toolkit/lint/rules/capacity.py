@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from toolkit.lint.facts import Database, Deployment, Fact, Pool, Server, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.counting import at_once, processes, worker_class
+from toolkit.lint.rules.sources import may_hold
 from toolkit.lint.rules.wording import besides
 from toolkit.units import counted, format_bytes
 
@@ -92,15 +93,14 @@ def _budget(deployment: Deployment, measured: Measured) -> Iterator[Finding | No
     No file says which unit uses which pool for which database: a finding must hold for all of
     them.
     """
-    if not deployment.pools:
-        return
     for unit in deployment.units:
-        if unit.server is None:
+        pools = tuple(pool for pool in deployment.pools if may_hold(unit, pool.where))
+        if unit.server is None or not pools:
             continue
-        yield from _waits(unit, unit.server, deployment.pools)
+        yield from _waits(unit, unit.server, pools)
         if deployment.databases and not _is_pooled(unit):
             database = max(deployment.databases, key=_room)
-            yield from _too_many(unit, unit.server, deployment.pools, database)
+            yield from _too_many(unit, unit.server, pools, database)
 
 
 def _waits(unit: Unit, server: Server, pools: tuple[Pool, ...]) -> Iterator[Finding]:
@@ -138,7 +138,7 @@ def _too_many(
     room = _room(database)
     if math.isinf(each) or copies * workers.value * each <= room:
         return
-    product = f"{workers.value} workers x {each:g} connections"
+    product = f"{counted(workers.value, 'worker')} x {each:g} connections"
     product = f"{copies} replicas x {product}" if copies > 1 else product
     total = copies * workers.value * each
     limit = database.max_connections

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from toolkit.lint.facts import Container, Deployment, Fact, Server, ServerKind, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.fronts import CONTAINERS
+from toolkit.lint.rules.versions import is_older
 
 READ_ONLY_ROOT = Rule(
     name="read-only-root",
@@ -74,7 +75,7 @@ def _opens_control_socket(unit: Unit, server: Server, control: Fact[bool]) -> bo
     # a path that somebody chose is one that they thought about
     if not control.value or not control.default:
         return False
-    if server.version is not None and _numbers(server.version.value) < _CONTROL_SOCKET_SINCE:
+    if is_older(server, _CONTROL_SOCKET_SINCE):
         return False
     homes = [unit.container.env.get(name) for name in ("XDG_RUNTIME_DIR", "HOME")]
     return not any(
@@ -100,12 +101,6 @@ def _no_control_socket(
         fix="--no-control-socket",
         others=(read_only.where,),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.split(".")[:2]
-    # what is no number, such as 1rc1, counts as the release that it leads to
-    return tuple(int("".join(filter(str.isdecimal, part[:2])) or 0) for part in parts)
 
 
 # heartbeat-in-memory

@@ -3,7 +3,7 @@
 import re
 
 from toolkit.lint.facts import Platform, Published, Unit, Where
-from toolkit.lint.rules.binds import is_loopback
+from toolkit.lint.rules.binds import binds_of, is_loopback
 
 CONTAINERS = frozenset({Platform.DOCKER, Platform.COMPOSE, Platform.KUBERNETES})
 
@@ -22,12 +22,26 @@ def is_for_development(where: Where) -> bool:
     return not _DEVELOPMENT.isdisjoint(_WORD.findall(where.path.lower()))
 
 
+def is_unit_for_development(unit: Unit) -> bool:
+    """Tell whether a unit is described in such a file, or made from a stage of such a name."""
+    target = unit.container.target or ""
+    named = not _DEVELOPMENT.isdisjoint(_WORD.findall(target.lower()))
+    return named or is_for_development(unit.container.where)
+
+
 def published_directly(unit: Unit) -> tuple[Published, ...]:
     """Give the ports by which clients reach a server without a proxy, but for development."""
+    if is_proxied_inside(unit):
+        return ()
+    binds = binds_of(unit.server) if unit.server is not None else None
+    listens = {bind.port for bind in binds or ()}
     return tuple(
         item
         for item in unit.container.published
-        if item.direct and not is_for_development(item.where)
+        if item.direct
+        and not is_for_development(item.where)
+        # on another port somebody else in the container listens, or nobody
+        and (item.container is None or not binds or item.container in listens)
     )
 
 

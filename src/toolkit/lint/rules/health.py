@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from toolkit.lint.facts import Deployment, Fact, Platform, Probe, ProbeRole, Route, Unit, Where
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.passing import passes_on_error
+from toolkit.lint.rules.sources import may_hold
 
 LIVENESS_INDEPENDENT = Rule(
     name="liveness-independent",
@@ -39,7 +40,9 @@ def _liveness(deployment: Deployment, measured: Measured) -> Iterator[Finding | 
             if severity is None or probe.path is None:
                 continue
             for route in deployment.routes:
-                if route.asks is not None and _plain(route.path) == _plain(probe.path):
+                if route.asks is None or not may_hold(unit, route.where):
+                    continue
+                if _plain(route.path) == _plain(probe.path):
                     yield _asks(unit, probe, route, route.asks, severity)
                     break
 

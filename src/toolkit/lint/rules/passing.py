@@ -7,6 +7,7 @@ end if the server answers 500? Where that is not plain nothing is said.
 import ast
 import re
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from itertools import pairwise
@@ -185,7 +186,9 @@ def _python_outcome(code: str) -> Outcome:
     if len(code) > _LONGEST_CODE:
         return Outcome.UNKNOWN
     try:
-        tree = ast.parse(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of somebody else's escapes
+            tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Outcome.UNKNOWN
     nodes = list(ast.walk(tree))

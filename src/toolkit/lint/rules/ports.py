@@ -127,7 +127,8 @@ def _sought_by_platform(unit: Unit) -> Iterator[_Sought]:
         if published:
             ports = frozenset(item.container for item in published if item.container is not None)
             yield _Sought(how="published", ports=ports, where=published[0].where)
-    if container.ports:
+    # `ports` of a compose file are both published and named
+    if container.ports and container.ports[0].where not in {it.where for it in container.published}:
         yield _Sought(
             how="named by the container",
             ports=frozenset(fact.value for fact in container.ports),

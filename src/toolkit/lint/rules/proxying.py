@@ -4,8 +4,14 @@ from collections.abc import Iterator
 
 from toolkit.lint.facts import Deployment, Fact, Hops, Proxy, Server, ServerKind, Unit, Where
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
-from toolkit.lint.rules.fronts import is_for_development, is_local, published_directly
+from toolkit.lint.rules.fronts import (
+    is_for_development,
+    is_local,
+    is_unit_for_development,
+    published_directly,
+)
 from toolkit.lint.rules.serving import is_development_server, serves_asgi
+from toolkit.lint.rules.sources import may_hold
 
 PROXY_HOPS = Rule(
     name="proxy-hops",
@@ -45,7 +51,7 @@ def _proxy_hops(deployment: Deployment, measured: Measured) -> Iterator[Finding 
         forgeable = list(_forgeable(hops, deployment))
         # one of them is enough: to put it right is to look at the number anyway
         yield from forgeable or _wrong_number(hops, deployment)
-    if not deployment.hops and deployment.routes:
+    if not deployment.hops and deployment.routes and not deployment.reads_forwarded:
         yield from _not_believed(deployment)
 
 
@@ -54,7 +60,7 @@ def _forgeable(hops: Hops, deployment: Deployment) -> Iterator[Finding]:
     if not believed:
         return
     for unit in deployment.units:
-        if is_development_server(unit.server):
+        if is_development_server(unit.server) or not may_hold(unit, hops.where):
             continue
         for published in published_directly(unit)[:1]:
             # a cloud's load balancer may set the headers, or pass connections on as they are
@@ -97,7 +103,8 @@ def _passed_on(hops: Hops, unit: Unit) -> Iterator[Finding]:
 
 
 def _wrong_number(hops: Hops, deployment: Deployment) -> Iterator[Finding]:
-    counted = [(unit, _in_front(unit)) for unit in deployment.units]
+    units = [unit for unit in deployment.units if may_hold(unit, hops.where)]
+    counted = [(unit, _in_front(unit)) for unit in units]
     if not hops.x_for or any(hops.x_for in numbers for _, numbers in counted):
         return
     for unit, numbers in counted:
@@ -129,7 +136,7 @@ def _not_believed(deployment: Deployment) -> Iterator[Finding]:
         server, proxies = unit.server, list(_http(unit))
         if server is None or not proxies or server.kind not in _TRUST or _trusts(server):
             continue
-        if is_for_development(proxies[0].where) or is_for_development(unit.container.where):
+        if is_for_development(proxies[0].where) or is_unit_for_development(unit):
             continue
         # what all these servers trust unasked: a proxy on the same machine
         local = all(is_local(target) for proxy in proxies for target in proxy.targets)
@@ -197,9 +204,11 @@ def _trusted_proxies(deployment: Deployment, measured: Measured) -> Iterator[Fin
         for published in published_directly(unit)[:1]:
             if is_for_development(trusted.where):
                 continue
+            # a cloud's load balancer may set the headers, or pass connections on as they are
+            balanced = published.by == "LoadBalancer"
             yield Finding(
                 rule=TRUSTED_PROXIES.name,
-                severity=Severity.ERROR,
+                severity=Severity.WARNING if balanced else Severity.ERROR,
                 where=trusted.where,
                 message=f"{unit.name}: {server.kind} believes forwarded headers from everybody "
                 f"({trusted.value}), and clients reach it directly ({published.by}, "

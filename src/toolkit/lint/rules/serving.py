@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from toolkit.lint.facts import Deployment, Fact, Server, ServerKind, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.counting import worker_class
-from toolkit.lint.rules.fronts import is_for_development, published_directly
+from toolkit.lint.rules.fronts import (
+    is_for_development,
+    is_unit_for_development,
+    published_directly,
+)
 
 PRELOAD_GEVENT = Rule(
     name="preload-gevent",
@@ -25,7 +29,8 @@ DEVELOPMENT_SERVER = Rule(
     reason="Flask's and Django's own servers are not made to be efficient, stable or secure. With "
     "the debugger on, whoever sees an error page can run code.",
     fix="Start a production server such as gunicorn; keep the development server in a file named "
-    "for it, such as compose.override.yaml or compose.dev.yaml.",
+    "for it, such as compose.override.yaml or compose.dev.yaml, or in a stage or profile called "
+    "dev.",
     source="Flask, Development Server: https://flask.palletsprojects.com/en/stable/server/",
 )
 
@@ -58,7 +63,8 @@ def is_development_server(server: Server | None) -> bool:
 
 
 def _preload_gevent(deployment: Deployment, measured: Measured) -> Iterator[Finding | NotJudged]:
-    for unit in deployment.units:
+    # who does it in gunicorn.conf.py or in the app has thought of it
+    for unit in () if deployment.patches_gevent else deployment.units:
         server = unit.server
         if server is None or server.preload is None or server.worker_class is None:
             continue
@@ -91,7 +97,7 @@ def _development_server(
         where = server.where
         if server.kind is not ServerKind.DEVELOPMENT and reloads is not None:
             where = reloads.where
-        if is_for_development(where) or is_for_development(unit.container.where):
+        if is_for_development(where) or is_unit_for_development(unit):
             continue
         yield Finding(
             rule=DEVELOPMENT_SERVER.name,

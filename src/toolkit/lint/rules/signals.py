@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from toolkit.lint.facts import Command, Deployment, Fact, Platform, Server, ServerKind, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
-from toolkit.lint.rules.fronts import CONTAINERS, is_for_development
+from toolkit.lint.rules.fronts import CONTAINERS, is_for_development, is_unit_for_development
 
 STOP_SIGNAL = Rule(
     name="stop-signal",
@@ -59,7 +59,7 @@ def _stop_signal(deployment: Deployment, measured: Measured) -> Iterator[Finding
         # of a Procfile the platform has the say; to a shell no signal is any use
         if server is None or unit.container.platform is Platform.PROCFILE or _has_shell(unit):
             continue
-        if is_for_development(server.where) or is_for_development(unit.container.where):
+        if is_for_development(server.where) or is_unit_for_development(unit):
             continue
         gentle = _GENTLE.get(server.kind, ())
         given = unit.container.stop_signal
@@ -68,8 +68,12 @@ def _stop_signal(deployment: Deployment, measured: Measured) -> Iterator[Finding
         signal = _name(given)
         if gentle and signal not in gentle:
             yield _hard(unit, server, given, signal, gentle[0])
-        elif server.drops_on_term is not None and server.drops_on_term.value:
+        elif server.drops_on_term is not None and _drops_on_term(server):
             yield _drops(server, server.drops_on_term)
+
+
+def _drops_on_term(server: Server) -> bool:
+    return server.drops_on_term is not None and server.drops_on_term.value
 
 
 def _has_shell(unit: Unit) -> bool:
@@ -96,7 +100,7 @@ def _hard(unit: Unit, server: Server, given: Fact[str] | None, signal: str, righ
         where=where,
         message=f"{unit.name} is stopped with {signal}{said}, on which {server.kind} does not let "
         "requests in flight end",
-        fix=setting,
+        fix=f"{setting}, with {_UWSGI_HOOK}" if _drops_on_term(server) else setting,
         others=(server.where,) if where != server.where else (),
     )
 

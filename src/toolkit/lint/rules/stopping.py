@@ -13,6 +13,9 @@ MARGIN = 2.0
 WORTHWHILE = 5.0
 """Seconds for requests to end in, to which a fix may shorten what they have."""
 
+LONG = 60.0
+"""Seconds beyond which a default is long enough to say nothing of a server that has no limit."""
+
 GRACEFUL = Rule(
     name="graceful-nesting",
     summary="A server may take as long to stop as it allows its requests to take.",
@@ -90,7 +93,7 @@ def _endless(
     left = grace.value - (hook.value if hook else 0.0) - MARGIN
     if slowest is None:
         # who set the time that it is waited for has thought of it
-        if not grace.default:
+        if not grace.default or grace.value >= LONG:
             return
         severity, where = Severity.WARNING, limit.where
         takes, fix = "as long as they take", _graceful_setting(server, max(left, 1))

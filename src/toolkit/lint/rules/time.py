@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from toolkit.lint.facts import Deployment, Fact, Proxy, Server, ServerKind, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.counting import worker_class
-from toolkit.lint.rules.wording import seconds
+from toolkit.lint.rules.wording import besides, seconds
 
 TIMEOUT = Rule(
     name="timeout-nesting",
@@ -88,7 +88,7 @@ def _gives_up_first(
         message=f"{unit.name}: the proxy gives up after {seconds(patience.value)}{patience.said}, "
         f"{server.kind} {works}{limit.said} ({limit.where})",
         fix=less if endless else f"{_directive(proxy, limit.value + 5)}, or {less}",
-        others=(limit.where, proxy.where),
+        others=besides(patience.where, limit, proxy),
     )
 
 
@@ -114,7 +114,7 @@ def _too_slow(
             message=f"{unit.name}: the proxy gives up after {seconds(patience.value)}"
             f"{patience.said}, {said}",
             fix=_directive(proxy, slowest * 2),
-            others=(proxy.where,),
+            others=besides(patience.where, proxy),
         )
 
 

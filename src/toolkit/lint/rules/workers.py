@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterator
 
-from toolkit.lint.facts import Deployment, Fact, ServerKind, Unit
+from toolkit.lint.facts import Deployment, Fact, Server, ServerKind, Unit
 from toolkit.lint.finding import Check, Finding, Measured, NotJudged, Rule, Severity
 from toolkit.lint.rules.counting import processes
+from toolkit.lint.rules.versions import is_older
 from toolkit.lint.rules.wording import besides
 from toolkit.units import counted
 
@@ -67,6 +68,9 @@ def _too_many(unit: Unit, workers: Fact[int], cpus: Fact[float]) -> Iterator[Fin
     )
 
 
+_UVICORN_JITTER_SINCE = (0, 41)
+"""https://www.uvicorn.org/release-notes/"""
+
 JITTER = Rule(
     name="recycling-jitter",
     summary="Workers that are replaced after some requests are not replaced at the same time.",
@@ -88,18 +92,24 @@ def _jitter(deployment: Deployment, measured: Measured) -> Iterator[Finding | No
         if most.value <= 0 or jitter.value > 0 or not several:
             continue
         number = max(1, most.value // 10)
-        name = "--limit-max-requests-jitter " if server.kind is ServerKind.UVICORN else _JITTER
         yield Finding(
             rule=JITTER.name,
             severity=Severity.WARNING,
             where=most.where,
             message=f"{unit.name}: each worker is replaced after the same {most.value} requests, "
             "so that all are at once",
-            fix=f"{name}{number}",
+            fix=_jitter_setting(server, number),
             others=besides(most.where, workers),
         )
 
 
-_JITTER = "max_requests_jitter = "
+def _jitter_setting(server: Server, number: int) -> str:
+    if server.kind is ServerKind.UWSGI:
+        return f"max-requests-delta = {number}"
+    if server.kind is not ServerKind.UVICORN:
+        return f"max_requests_jitter = {number}"
+    newer = "uvicorn 0.41 or later, with " if is_older(server, _UVICORN_JITTER_SINCE) else ""
+    return f"{newer}--limit-max-requests-jitter {number}"
+
 
 RULES: tuple[tuple[Rule, Check], ...] = ((QUOTA, _quota), (JITTER, _jitter))

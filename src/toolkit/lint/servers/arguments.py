@@ -53,11 +53,13 @@ class Given:
 
     Attributes:
         values: Values by setting, in order.
+        last: Of a setting: which of the words is its last option.
         rest: Words that are no options.
         complete: Whether that is all: no word stands for options that are not known here.
     """
 
     values: dict[str, list[str]] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)
     complete: bool = True
 
@@ -82,13 +84,16 @@ def split(words: Sequence[str], options: Options) -> Given:
             continue
         option, value = _option(word, options)
         if option in options.flags:
-            setting, said = options.flags[option]
-            given.values.setdefault(setting, []).append(said)
+            setting, value = options.flags[option]
         elif option in options.valued:
-            if value is None and option not in options.optional:
-                value = words[at] if at < len(words) else ""
-                at += 1
-            given.values.setdefault(options.valued[option], []).append(value or "")
+            setting = options.valued[option]
+        else:
+            continue
+        given.last[setting] = at - 1
+        if value is None and option not in options.optional:
+            value = words[at] if at < len(words) else ""
+            at += 1
+        given.values.setdefault(setting, []).append(value or "")
     hidden = [word for word in given.rest if not is_known(word) and word[:1] in "$`"]
     # the only word that is no option is the app, whatever it stands for
     given.complete = not hidden or (len(given.rest) == 1 and hidden != ["$@"])

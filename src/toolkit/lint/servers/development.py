@@ -27,16 +27,19 @@ def read(start: Starting) -> Server | None:
     for verb in ("runserver", "runserver_plus"):
         if verb in words:
             return _runserver(start, words[words.index(verb) + 1 :])
-    script = _script(name, words)
-    found = start.file(script) if script else None
-    return None if found is None else server_in(*found, start.env)
+    for script in _scripts(name, words):
+        found = start.file(script)
+        if found is not None:
+            return server_in(*found, start.env)
+    return None
 
 
 def _flask(start: Starting) -> Server:
-    given = split([word for word in start.arguments if word != "run"], _FLASK).values
-    where = start.where
+    given, where = split(start.arguments, _FLASK), start.where
     found = {
-        setting: Fact(given[setting][-1], where) if setting in given else start.env.get(variable)
+        setting: Fact(given.values[setting][-1], start.place(given.last[setting]))
+        if setting in given.values
+        else start.env.get(variable)
         for setting, variable in (
             ("host", "FLASK_RUN_HOST"),
             ("port", "FLASK_RUN_PORT"),
@@ -78,17 +81,18 @@ def _runserver(start: Starting, words: tuple[str, ...]) -> Server:
     )
 
 
-def _script(name: str, words: tuple[str, ...]) -> str | None:
-    """Give the Python file that is run, None if none is."""
+def _scripts(name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the Python file that is run, or those one of which is; none if none is."""
     if name.endswith(".py"):
-        return name
+        return (name,)
     if not name.startswith(("python", "pypy")):
-        return None
+        return ()
     at = 0
     while at < len(words) and words[at].startswith("-"):
         if words[at] == "-m" and at + 1 < len(words):
-            return words[at + 1].replace(".", "/") + ".py"
+            module = words[at + 1].replace(".", "/")
+            return (f"{module}.py", f"{module}/__main__.py")
         if words[at] in ("-c", "-m", "-"):
-            return None
+            return ()
         at += 2 if words[at] in ("-W", "-X") else 1
-    return words[at] if at < len(words) and words[at].endswith(".py") else None
+    return (words[at],) if at < len(words) and words[at].endswith(".py") else ()

@@ -94,8 +94,8 @@ def read(start: Starting) -> Server:
         layers=(
             _from_environment(start.env),
             config,
-            layer_of(more.values, start.where if variable is None else variable.where),
-            layer_of(given.values, start.where),
+            layer_of(more, lambda _: start.where if variable is None else variable.where),
+            layer_of(given, start.place),
         ),
         defaults=_DEFAULTS,
         where=start.where,

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import ReadError
+from toolkit.lint.reading import ReadError, python_of
 from toolkit.lint.servers.evaluating import Evaluator
 from toolkit.lint.servers.settings import UNKNOWN, ByCpus, Unknown, from_text
 
@@ -31,12 +31,10 @@ def read(
     """
     runner = _Runner(path, env)
     try:
-        runner.block(ast.parse(text).body)
+        runner.block(python_of(text).body)
     except _Return:
         pass  # a `return` outside of functions: gunicorn will say so
-    except SyntaxError as error:
-        raise ReadError(f"not Python: {error.msg}", error.lineno or 0) from error
-    except (MemoryError, RecursionError, ValueError) as error:
+    except (RecursionError, ValueError) as error:
         raise ReadError("not Python, or nested too deeply") from error
     found: dict[str, Fact[object]] = {
         name: Fact(value, Where(path, runner.lines.get(name, 0)))

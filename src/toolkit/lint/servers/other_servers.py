@@ -13,6 +13,7 @@ from toolkit.lint.servers.starting import Starting
 from toolkit.lint.shell.values import is_known
 
 _TRUSTED = "forwarded_allow_ips"
+UVICORN_VARIABLES = {"WEB_CONCURRENCY": "workers", "FORWARDED_ALLOW_IPS": _TRUSTED}
 
 
 def uvicorn(start: Starting) -> Server:
@@ -25,17 +26,23 @@ def uvicorn(start: Starting) -> Server:
         options = table.FASTAPI
         develops = "dev" in words
         changed = {"reload": develops, "host": "127.0.0.1" if develops else "0.0.0.0"}  # noqa: S104
-        words = tuple(word for word in words if word not in ("dev", "run"))
-    layers = _variables(start.env, {"WEB_CONCURRENCY": "workers", "FORWARDED_ALLOW_IPS": _TRUSTED})
+        # a word that is no option stays in its place, so that others keep theirs
+        words = tuple("app" if word in ("dev", "run") else word for word in words)
+    layers = _variables(start.env, UVICORN_VARIABLES)
     layers |= _prefixed(start.env, "UVICORN_", table.UVICORN)
     settings = _settings(
         start, split(words, options), layers, {**table.UVICORN_DEFAULTS, **changed}
     )
+    return uvicorn_of(settings, start.version)
+
+
+def uvicorn_of(settings: Settings, version: Fact[str] | None = None) -> Server:
+    """Give what uvicorn's settings come to, of a command line or of ``uvicorn.run(...)``."""
     believes = settings.truth("proxy_headers")
     return Server(
         kind=ServerKind.UVICORN,
-        where=start.where,
-        version=start.version,
+        where=settings.where,
+        version=version,
         workers=settings.integer("workers"),
         workers_by_cpus=settings.by_cpus("workers"),
         worker_connections=settings.integer("limit_concurrency"),
@@ -147,7 +154,7 @@ def _settings(
     complete: bool = True,
 ) -> Settings:
     return Settings(
-        layers=(before, layer_of(given.values, start.where)),
+        layers=(before, layer_of(given, start.place)),
         defaults=defaults,
         where=start.where,
         by=start.command.words[0].removesuffix("-serve"),

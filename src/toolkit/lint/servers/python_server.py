@@ -4,8 +4,11 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from toolkit.lint.facts import Fact, Server, ServerKind, Where
+from toolkit.lint.reading import ReadError, python_of
 from toolkit.lint.servers.evaluating import Evaluator
-from toolkit.lint.servers.settings import Unknown, integer_of
+from toolkit.lint.servers.options import UVICORN_DEFAULTS
+from toolkit.lint.servers.other_servers import UVICORN_VARIABLES, uvicorn_of
+from toolkit.lint.servers.settings import Settings, Unknown, from_text, integer_of
 
 _FRAMEWORKS = frozenset({"bottle", "dash", "flask", "quart"})
 _ARGUMENTS = frozenset({"debug", "host", "port", "threaded", "use_reloader"})
@@ -18,7 +21,6 @@ _SERVERS = {
 }
 _DEFAULTS = {
     ServerKind.DEVELOPMENT: ("127.0.0.1", 5000),
-    ServerKind.UVICORN: ("127.0.0.1", 8000),
     ServerKind.WAITRESS: ("0.0.0.0", 8080),  # noqa: S104  what waitress listens on
 }
 
@@ -35,7 +37,7 @@ def server_in(path: str, text: str, env: Mapping[str, Fact[str]]) -> Server | No
         The server that is started when the file is run; None: none that is known.
     """
     try:
-        tree = ast.parse(text)
+        tree = python_of(text)
         calls = list(_calls_at_start(tree))
         evaluator = Evaluator(env)
         for node in tree.body:
@@ -46,7 +48,7 @@ def server_in(path: str, text: str, env: Mapping[str, Fact[str]]) -> Server | No
             server = _served(call, modules, evaluator, Where(path, call.lineno))
             if server is not None:
                 return server
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (ReadError, ValueError, RecursionError):
         pass  # what is no Python starts no server; the reader of sources reports it
     return None
 
@@ -93,13 +95,41 @@ def _served(
         kind = ServerKind.DEVELOPMENT
     if kind is None:
         return None
-    reloads = given.get("reload" if kind is ServerKind.UVICORN else "debug")
+    if kind is ServerKind.UVICORN:
+        return uvicorn_of(_settings(call, given, evaluator, where))
+    reloads = given.get("debug")
     return Server(
         kind=kind,
         where=where,
         threads=_threads(given, where) if kind is ServerKind.WAITRESS else None,
         binds=_address(given, where, *_DEFAULTS[kind]) if kind in _DEFAULTS else (),
         reloads=Fact(reloads, where) if isinstance(reloads, bool) else None,
+    )
+
+
+def _settings(
+    call: ast.Call, given: Mapping[str, object], evaluator: Evaluator, where: Where
+) -> Settings:
+    """Give the settings of ``uvicorn.run(...)``, each where it stands."""
+    lines = {item.arg: item.value.lineno for item in call.keywords if item.arg}
+    variables = {
+        name: Fact(from_text(evaluator.env[variable].value), evaluator.env[variable].where)
+        for variable, name in UVICORN_VARIABLES.items()
+        if variable in evaluator.env
+    }
+    return Settings(
+        layers=(
+            variables,
+            {
+                name: Fact(value, Where(where.path, lines[name]))
+                for name, value in given.items()
+                if value is not None
+            },
+        ),
+        defaults=UVICORN_DEFAULTS,
+        where=where,
+        by="uvicorn",
+        complete=all(item.arg for item in call.keywords),
     )
 
 

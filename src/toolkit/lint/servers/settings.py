@@ -1,10 +1,11 @@
 """Settings of a server from several places, of which the later ones win."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from toolkit.lint.facts import Fact, Where
+from toolkit.lint.servers.arguments import Given
 from toolkit.lint.shell.values import is_known
 
 
@@ -105,9 +106,14 @@ class Settings:
         return Fact(value.expression, found.where, found.default)
 
 
-def layer_of(values: Mapping[str, list[str]], where: Where) -> dict[str, Fact[object]]:
-    """Make a layer of a command line's settings."""
-    return {name: Fact(texts, where) for name, texts in values.items()}
+def layer_of(given: Given, where: Callable[[int], Where]) -> dict[str, Fact[object]]:
+    """Make a layer of a command line's settings.
+
+    Args:
+        given: By the command line.
+        where: Tells where a word of it stands.
+    """
+    return {name: Fact(texts, where(given.last[name])) for name, texts in given.values.items()}
 
 
 def last_of(value: object) -> object:

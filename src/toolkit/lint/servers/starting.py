@@ -39,6 +39,11 @@ class Starting:
         """The words after the program."""
         return self.command.words[1:]
 
+    def place(self, at: int) -> Where:
+        """Tell where one of the arguments stands."""
+        places = self.command.places[1:]
+        return places[at] if at < len(places) else self.where
+
     def file(self, location: str) -> tuple[str, str] | None:
         """Give path and text of a file that it is told to read, relative to its folder."""
         return self.find(normpath(join(self.workdir or "/", location)))

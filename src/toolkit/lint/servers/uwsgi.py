@@ -174,7 +174,7 @@ class _Reader:
         files: list[str] = []
         at = 0
         while at < len(words):
-            word = words[at]
+            word, where = words[at], self._start.place(at)
             at += 1
             if not word.startswith("-"):
                 files.append(word)
@@ -188,7 +188,7 @@ class _Reader:
                 has_value = at < len(words) and not words[at].startswith("-")
                 value = words[at] if has_value else "true"
                 at += has_value
-            yield from self._option(_SHORT.get(name, name), value, self._start.where)
+            yield from self._option(_SHORT.get(name, name), value, where)
         for file in files:
             if file.endswith(".ini"):
                 yield from self._file(file)

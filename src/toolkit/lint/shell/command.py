@@ -34,7 +34,7 @@ def command_of(
     script: ScriptFinder,
     *,
     env: Mapping[str, Fact[str]],
-    busybox: bool = False,
+    makes_way: bool = False,
 ) -> Command | None:
     """Find the program that is started.
 
@@ -47,7 +47,7 @@ def command_of(
         script: Finds entry point scripts.
         env: The container's variables, for ``${WORKERS:-4}``: what is not among them has its
             default if it has one, and stays as written if not.
-        busybox: Whether /bin/sh is BusyBox's, as on Alpine.
+        makes_way: Whether /bin/sh is BusyBox's or bash, not Debian's dash.
 
     Returns:
         The command; of an entry point that is not in the folder what it is given, if that is a
@@ -57,7 +57,7 @@ def command_of(
     facts = [fact for fact in (entrypoint, cmd) if fact is not None]
     args = tuple(Fact(word, fact.where) for fact in facts for word in fact.value)
     try:
-        started = _Starter(script, busybox=busybox).start(args, Surroundings(env))
+        started = _Starter(script, makes_way=makes_way).start(args, Surroundings(env))
     except (ReadError, RecursionError):
         return None
     if started is None or not started.args:
@@ -69,14 +69,16 @@ def command_of(
         shell=started.shell,
         env=changed or NONE,
         workdir=started.workdir,
+        places=tuple(word.where for word in started.args),
     )
 
 
 class _Starter:
-    def __init__(self, script: ScriptFinder, *, busybox: bool) -> None:
+    def __init__(self, script: ScriptFinder, *, makes_way: bool) -> None:
         self.script: Find = script
-        self.busybox = busybox
+        self.makes_way = makes_way
         self.starts = 0
+        self.running: list[tuple[str, ...]] = []
 
     def start(self, args: Args, around: Surroundings) -> Started | None:
         """Follow a command to its program."""
@@ -154,14 +156,20 @@ class _Starter:
         where = args[at].where
         values = Values(lambda _: where, dict(around.env), args[at + 1 :] or (args[0],))
         # dash is what /bin/sh is on Debian, and what Python's images are made from
-        replaces = self.busybox or name_of(args) not in ("sh", "dash")
+        replaces = self.makes_way or name_of(args) not in ("sh", "dash")
         shell = Shell(values, self.start, self.script, around, replaces=replaces)
         return shell.run(parse(args[at].value))
 
     def _of_file(self, found: tuple[str, str], args: Args, around: Surroundings) -> Started | None:
         path, text = found
+        called = (path, *(word.value for word in args[1:]))
+        if called in self.running:
+            return None  # once more, as another user: `exec gosu app "$0" "$@"`
         values = Values(lambda line: Where(path, line), dict(around.env), args)
-        return Shell(values, self.start, self.script, around).run(parse(text))
+        self.running.append(called)
+        started = Shell(values, self.start, self.script, around).run(parse(text))
+        self.running.pop()
+        return started
 
 
 def _is_shells(path: str, text: str) -> bool:
