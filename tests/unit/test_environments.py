@@ -149,6 +149,19 @@ def test_packages_that_cannot_be_installed_can_be_told_from_a_broken_machine(
     assert raised.value.log == "no such package"
 
 
+def test_packages_that_do_not_fit_together_are_what_was_asked_for_and_no_broken_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "uv"
+    said = "No solution found when resolving dependencies: flask==99"
+    file.write_text(f"#!/bin/sh\n[ $1 = venv ] || {{ echo '{said}' >&2; exit 1; }}\n")
+    file.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: str(file))
+    with pytest.raises(environments.UnmetFault, match="fit together") as raised:
+        ask(tmp_path, ".")
+    assert (raised.value.exit_code, raised.value.log) == (2, said)
+
+
 # whose programs run
 
 

@@ -25,18 +25,6 @@ FACTORY = (
 Folder = Callable[[dict[str, str]], Path]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    def write(files: dict[str, str]) -> Path:
-        for name, text in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return tmp_path
-
-    return write
-
-
 def of_source(folder: Folder, source: str, target: str = "m:app", **files: str) -> FoundApp:
     more = {f"{name}.py": text for name, text in files.items()}
     return find_app(folder({"m.py": source, **more}), target)

@@ -15,18 +15,6 @@ FACTORY = "from flask import Flask\n\n\ndef create_app():\n    return Flask(__na
 Folder = Callable[[dict[str, str]], Path]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    def write(files: dict[str, str]) -> Path:
-        for name, text in files.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return tmp_path
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("file", "text"),
     [

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import secrets
-import shlex
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ from toolkit.catalog import Catalog
 from toolkit.check import Arena, looks, run_check, seconds_expected
 from toolkit.check_store import check_path, save_check
 from toolkit.checked import Check, CheckSettings, Side, VersionFacts
+from toolkit.cli.benched import words
 from toolkit.cli.sides import (
     DEFAULT_STACK,
     Compared,
@@ -221,8 +221,8 @@ class _Ring:
             environment={
                 name: value.replace("{side}", side) for name, value in check.environment.items()
             },
-            command=_words("--command", check.command),
-            install=_words("--install", check.install),
+            command=words("--command", check.command),
+            install=words("--install", check.install),
         )
 
     def _backings(self, workloads: Sequence[Workload]) -> Backings:
@@ -284,13 +284,6 @@ def _workloads(check: CheckConfig, *, with_stack: bool) -> tuple[Workload, ...]:
             f"--stack {DEFAULT_STACK} takes a reference stack instead.",
         )
     return tuple(found)
-
-
-def _words(flag: str, text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError as error:
-        raise ConfigError(f"{flag} {text!r}: {str(error).lower()}") from error
 
 
 def _one_stack(found: Catalog, name: str) -> Stack:

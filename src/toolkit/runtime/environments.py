@@ -15,6 +15,9 @@ from toolkit.model import Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import recipe
 
+_UNMET = "No solution found when resolving dependencies"
+"""What uv says where the index answers; pip says the same whether it does or not."""
+
 _STAMP = "toolkit-complete"
 _TIMEOUT = 900
 _FILE_FLAGS = ("-r", "--requirement", "-c", "--constraint")
@@ -26,6 +29,12 @@ _PLAIN = re.compile(
 
 class InstallFault(EnvironmentFault):
     """Packages cannot be installed; who asked for them may be at fault as well as the machine."""
+
+
+class UnmetFault(InstallFault):
+    """What is to be installed does not exist, or does not fit together."""
+
+    exit_code = 2
 
 
 def cache_folder() -> Path:
@@ -188,9 +197,16 @@ def _run(command: list[str], image: ImageConfig, cwd: Path | None) -> None:
         )
     except subprocess.TimeoutExpired:
         raise InstallFault(f"installing packages took longer than {_TIMEOUT} s") from None
+    log = "\n".join((done.stdout + done.stderr).strip().splitlines()[-10:])
+    if done.returncode != 0 and _UNMET in done.stderr:
+        raise UnmetFault(
+            "no versions of the packages fit together, with the server's among them",
+            hint="The lines above name them; --requirements names another file.",
+            log=log,
+        )
     if done.returncode != 0:
         raise InstallFault(
             f"packages cannot be installed: {Path(command[0]).name} ended with {done.returncode}",
             hint="Is the package index reachable (--index-url, --ca-bundle, proxy)?",
-            log="\n".join((done.stdout + done.stderr).strip().splitlines()[-10:]),
+            log=log,
         )
