@@ -169,10 +169,12 @@ def test_a_copy_within_the_project_does_not_hold_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tmp").mkdir()
-    (tmp_path / "app.py").touch()
+    for name in ("app.py", "tmp/own.txt"):
+        (tmp_path / name).touch()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     with Guardian() as guardian, sources_of(tmp_path, guardian) as copy:
-        assert [file.name for file in copy.rglob("*")] == ["app.py"]
+        found = {file.relative_to(copy).as_posix() for file in copy.rglob("*") if file.is_file()}
+    assert found == {"app.py", "tmp/own.txt"}
 
 
 def test_a_folder_with_too_much_in_it_is_refused(

@@ -49,9 +49,10 @@ def sources_of(folder: Path, guardian: Guardian, *, without: str = "") -> Iterat
 
 def _copy(folder: Path, place: Path, without: Path | None) -> None:
     known = _known_to_git(folder)
+    # all are named before the first is copied: the copy may lie within the project
     files = [
         file
-        for file in (_own_files(folder, place.parent) if known is None else known)
+        for file in (_own_files(folder) if known is None else known)
         if without is None or not file.is_relative_to(without)
     ]
     _require_few_bytes(files, folder)
@@ -94,7 +95,7 @@ def _known_to_git(folder: Path) -> list[Path] | None:
     return [file for file in files if file.is_symlink() or file.is_file()] or None
 
 
-def _own_files(folder: Path, place: Path) -> Iterator[Path]:
+def _own_files(folder: Path) -> Iterator[Path]:
     for name, folders, files in os.walk(folder):
         here = Path(name)
         folders[:] = [
@@ -104,8 +105,6 @@ def _own_files(folder: Path, place: Path) -> Iterator[Path]:
             and not inner.startswith(".")
             and not inner.endswith(".egg-info")
             and not (here / inner / "pyvenv.cfg").is_file()
-            # the copy itself, where temporary folders lie within the project
-            and not place.is_relative_to(here / inner)
         ]
         for file in files:
             if not file.startswith(".") and (here / file).is_file():
