@@ -25,6 +25,7 @@ from toolkit.spelling import did_you_mean
 FORMAT = 2
 _OLDEST = 2
 _FILE = "run.json"
+_LATEST = "latest"
 
 
 def _converter() -> cattrs.Converter:
@@ -101,7 +102,9 @@ class Store:
         return path
 
     def load(self, name: str | None = None) -> Run:
-        """Read a run by id, by the unmistakable start of one, or by path; None: the latest.
+        """Read a run by id, by the unmistakable start of one, or by path.
+
+        None and ``latest`` are the latest of them, ``FOLDER/latest`` that of other results.
 
         Raises:
             ConfigError: There is no such run, or it cannot be read.
@@ -114,13 +117,15 @@ class Store:
 
     def _find(self, name: str | None) -> Path:
         ids = sorted(path.parent.name for path in self.folder.glob(f"*/{_FILE}"))
-        if name is None:
+        if name in (None, _LATEST):
             if not ids:
                 raise ConfigError(
                     f"no runs are stored in {self.folder}", hint="`toolkit bench` makes one."
                 )
             return self.path(ids[-1])
         given = Path(name)
+        if given.name == _LATEST and (given.parent / self.folder.name).is_dir():
+            return Store(given.parent)._find(_LATEST)  # noqa: SLF001 - of its own kind
         if given.is_file():
             return given
         if (given / _FILE).is_file():
@@ -135,7 +140,7 @@ class Store:
         return self.path(matches[0])
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file in place of its earlier state; a reader sees the one or the other, whole.
 
     What is there and is no file, such as ``/dev/stdout``, is written to and stays what it is.
@@ -144,17 +149,18 @@ def write_whole(path: Path, text: str) -> None:
         EnvironmentFault: No space or no permission; the earlier state is kept.
     """
     temporary = ""
+    whole = content.encode() if isinstance(content, str) else content
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(whole)
             return
         path = path.resolve()  # a link stays one
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.stem}-", delete=False
+            dir=path.parent, prefix=f".{path.stem}-", delete=False
         ) as file:
             temporary = file.name
-            file.write(text)
+            file.write(whole)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)

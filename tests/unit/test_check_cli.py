@@ -183,7 +183,7 @@ def test_a_stored_check_ends_with_the_code_of_its_verdict(run: Run, folder: Path
         (("--base", "main"), "what is requested is not said", "--get /"),
         (("--base", "main", "--locustfile", "none.py"), "none.py does not exist", ""),
         (("--aa", "--workload", "lst"), "no workload matches", "Did you mean list?"),
-        (("--aa", "--output", "xml"), "--output 'xml' is no format", "junit=report.xml"),
+        (("--aa", "--output", "xml"), "--output 'xml' is no format", "json=report.json"),
         (("--aa", "--output", "json="), "--output 'json=' is no format", ""),
         (("--aa", "--output", "json", "--output", "junit"), "only one --output", "a file"),
         (("--aa", "--metric", "speed"), "check.metrics", "cpu, throughput, memory, p50, p99"),

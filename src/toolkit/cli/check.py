@@ -150,6 +150,7 @@ def command(
     Exit codes: 0 no regression (or improved, or inconclusive), 1 regression, 4 invalid: nothing can
     be said, 5 inconclusive with --fail-on inconclusive.
     """
+    from toolkit.cli.outputs import read_outputs
     from toolkit.cli.sides import preferring_flags
     from toolkit.cli.variables import read_variables
     from toolkit.config import load_config, with_flags
@@ -164,7 +165,7 @@ def command(
     config = with_flags(replace(config, check=settings), flags)
     if results is not None:
         config = replace(config, results=str(results))
-    outputs = tuple(_outputs(config.check.outputs))
+    outputs = tuple(read_outputs(config.check.outputs, _FORMATS))
     if stored is not None:
         from toolkit.check_store import load_check
 
@@ -179,25 +180,6 @@ def command(
         again = _again(sys.argv[1:])
         check = measure(config, against_itself=aa, again=again, named=tuple(given))
     return _report(check, config, outputs, stored)
-
-
-def _outputs(texts: tuple[str, ...]) -> Iterator[tuple[str, Path | None]]:
-    from toolkit.errors import ConfigError
-
-    to_here = 0
-    for text in texts:
-        kind, equals, name = text.partition("=")
-        if kind not in _FORMATS or (equals and not name):
-            raise ConfigError(
-                f"--output {text!r} is no format",
-                hint=f"Give {', '.join(_FORMATS)}, with a file if wanted: junit=report.xml.",
-            )
-        to_here += not equals
-        if to_here > 1:
-            raise ConfigError(
-                "only one --output can go to standard output", hint="Give the others a file."
-            )
-        yield kind, Path(name) if equals else None
 
 
 _ENV = "--env"

@@ -8,38 +8,60 @@ import click
 from toolkit.cli.options import common, wanted_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolkit.cli.outputs import Output
     from toolkit.measured import Run
 
+_FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
 
-@click.command()
+
+@click.command(context_settings={"max_content_width": 100})
 @click.argument("run", required=False)
 @click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder of results."
 )
 @click.option(
-    "--history",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Show a history of checks in place of a run, see `toolkit history`; takes --html.",
+    "--output",
+    "texts",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help=f"Write {', '.join(_FORMATS)}; without a file to standard output. Repeatable.",
 )
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write it to this file, for a browser: one file that needs no network.",
+    help="The same as --output html=FILE: one file that needs no network.",
 )
-@click.option("--open", "opened", is_flag=True, help="Show that file in the browser.")
+@click.option("--open", "opened", is_flag=True, help="Show the file of --html in the browser.")
+@click.option("--workload", metavar="NAME", help="What png shows (default: the first).")
+@click.option(
+    "--history",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Show a history of checks in place of a run, see `toolkit history`; takes --html.",
+)
 @wanted_rate
 @common
 def command(
     run: str | None,
     results: Path | None,
-    history: Path | None,
+    texts: tuple[str, ...],
     html: Path | None,
     opened: bool,
+    workload: str | None,
+    history: Path | None,
     wanted: float | None,
     config_file: Path | None,
 ) -> None:
-    """Show a stored run again: the latest, or RUN (an id, the start of one, or a path)."""
-    if history is not None and (html is None or run is not None):
+    """Show a stored run again: the latest, or RUN (an id, the start of one, or a path).
+
+    html is a page for a browser, markdown for a pull request, csv one row per number, json what the
+    run means (with a schema), junit whether the measurement is sound, svg this very report, png its
+    main chart.
+    """
+    from toolkit.cli.outputs import read_outputs
+
+    if history is not None and (html is None or run is not None or texts):
         raise click.UsageError("--history FILE goes with --html FILE, and without a run.")
     if opened and html is None:
         raise click.UsageError("--open goes with --html FILE.")
@@ -49,24 +71,56 @@ def command(
         from toolkit.config import load_config
         from toolkit.store import Store
 
+        outputs = list(read_outputs(texts, _FORMATS))
+        if html is not None:
+            outputs.append(("html", html))
         folder = results or Path(load_config(Path.cwd(), config_file).results)
-        _show(Store(folder).load(run), html, wanted)
+        _show(Store(folder).load(run), outputs, wanted, workload)
     if opened and html is not None:
         click.launch(str(html))
 
 
-def _show(run: "Run", html: Path | None, wanted: float | None) -> None:
-    from toolkit.cli.wiring import output
+def _show(
+    run: "Run", outputs: "Sequence[Output]", wanted: float | None, workload: str | None
+) -> None:
+    if not outputs:
+        from toolkit.cli.wiring import output
+        from toolkit.report.terminal import show
 
-    if html is None:
-        from toolkit.report.tune_terminal import show_whole
+        show(run, output(), wanted=wanted)
+    for kind, file in outputs:
+        content = _rendered(kind, run, wanted, workload)
+        if file is None:
+            click.echo(content, nl=False)
+        else:
+            _write(content, file)
 
-        show_whole(run, output(), wanted=wanted)
-        return
-    from toolkit.report.browser.drawing import library
-    from toolkit.report.browser.page import page
 
-    _write(page(run, library(), wanted=wanted), html)
+def _rendered(kind: str, run: "Run", wanted: float | None, workload: str | None) -> str | bytes:
+    if kind == "html":
+        from toolkit.report.browser.drawing import library
+        from toolkit.report.browser.page import page
+
+        return page(run, library(), wanted=wanted)
+    if kind == "markdown":
+        from toolkit.report.run_markdown import markdown
+
+        return markdown(run, wanted=wanted)
+    if kind == "json":
+        from toolkit.report.run_json import document
+
+        return document(run)
+    if kind == "csv":
+        from toolkit.report.run_rows import as_csv
+
+        return as_csv(run)
+    if kind == "junit":
+        from toolkit.report.run_junit import junit
+
+        return junit(run)
+    from toolkit.report.run_pictures import main_chart, terminal_svg
+
+    return terminal_svg(run, wanted=wanted) if kind == "svg" else main_chart(run, workload)
 
 
 def _page_of_history(history: Path) -> str:
@@ -86,9 +140,9 @@ def _page_of_history(history: Path) -> str:
     return page(series, searched=search is not None)
 
 
-def _write(text: str, file: Path) -> None:
+def _write(content: str | bytes, file: Path) -> None:
     from toolkit.cli.wiring import messages
     from toolkit.store import write_whole
 
-    write_whole(file, text)
+    write_whole(file, content)
     messages().print(f"wrote {file}", markup=False)

@@ -45,7 +45,7 @@ class _Case:
 
 def junit(check: Check, assessment: Assessment) -> str:
     """Write a check as XML, one ``testsuite`` within ``testsuites``."""
-    wording = Wording(check, assessment, _quote)
+    wording = Wording(check, assessment, quote)
     cases = [*_of_metrics(wording), *_of_rows(wording)]
     began = datetime.fromisoformat(check.started_at)
     ended = datetime.fromisoformat(check.finished_at or check.started_at)
@@ -63,7 +63,7 @@ def junit(check: Check, assessment: Assessment) -> str:
     suite = ET.SubElement(suites, "testsuite", {"name": _SUITE, **counts, "timestamp": stamp})
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(wording):
-        ET.SubElement(properties, "property", name=name, value=_quote(value))
+        ET.SubElement(properties, "property", name=name, value=quote(value))
     for case in cases:
         _add(suite, case)
     ET.indent(suites)
@@ -71,7 +71,8 @@ def junit(check: Check, assessment: Assessment) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Make one line of a text from outside, of characters that XML may hold."""
     return _FORBIDDEN.sub(" ", plain(text))
 
 
@@ -138,8 +139,8 @@ def _of_rows(wording: Wording) -> Iterator[_Case]:
         outcome, message = _judge_row(wording, row)
         name = name_of(row.metric, gated=row.gated)
         yield _Case(
-            group=f"{_SUITE}.{_quote(row.workload or '')}",
-            name=f"{name}, {'all endpoints' if row.endpoint is None else _quote(row.endpoint)}",
+            group=f"{_SUITE}.{quote(row.workload or '')}",
+            name=f"{name}, {'all endpoints' if row.endpoint is None else quote(row.endpoint)}",
             outcome=outcome,
             message=message,
             output=_numbers(row),

@@ -51,27 +51,28 @@ def _parts(wording: Wording) -> Iterator[Iterable[str]]:
     yield _bullets(wording.reasons_title, wording.reasons())
     yield _bullets(wording.advice_title, wording.advice())
     if assessment.rows:
-        yield _folded("By endpoint", _table(endpoints(wording, _MOST_ROWS)))
+        yield folded("By endpoint", _table(endpoints(wording, _MOST_ROWS)))
     found = [text for _, text in wording.findings()]
     if found:
-        yield _folded(f"Found on the way ({len(found)})", _list(found))
+        yield folded(f"Found on the way ({len(found)})", _list(found))
     details = [f"{label}: {text}" for label, text in wording.compared()]
-    yield _folded(
+    yield folded(
         "What was compared, where, and how to see it again",
         (*_list([*details, f"on: {wording.circumstances()}"]), *_command(wording.command())),
     )
 
 
 def _table(sheet: Sheet) -> Iterator[str]:
-    yield _row(column.title for column in sheet.columns)
-    yield _row("---:" if column.right else "---" for column in sheet.columns)
-    yield from map(_row, sheet.rows)
+    yield row_of(column.title for column in sheet.columns)
+    yield row_of("---:" if column.right else "---" for column in sheet.columns)
+    yield from map(row_of, sheet.rows)
     yield ""
     yield sheet.note
     yield ""
 
 
-def _row(cells: Iterable[str]) -> str:
+def row_of(cells: Iterable[str]) -> str:
+    """Write a row of a table, of cells that are Markdown already."""
     return f"| {' | '.join(cells)} |"
 
 
@@ -91,7 +92,8 @@ def _list(lines: Sequence[str]) -> Iterator[str]:
     yield ""
 
 
-def _folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+def folded(title: str, lines: Iterable[str]) -> Iterator[str]:
+    """Give lines that are shown when somebody asks for them; the title is ours."""
     yield f"<details><summary>{title}</summary>"
     yield ""  # Markdown within HTML begins after an empty line
     yield from lines

@@ -1,0 +1,35 @@
+"""Reads ``--output FORMAT[=FILE]``, which several commands have."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from toolkit.errors import ConfigError
+
+Output = tuple[str, Path | None]
+"""A format, and the file to write; None is standard output."""
+
+
+def read_outputs(texts: Sequence[str], formats: Sequence[str]) -> Iterator[Output]:
+    """Read them.
+
+    Args:
+        texts: As given, such as ``junit=report.xml``.
+        formats: Those that there are.
+
+    Raises:
+        ConfigError: There is no such format, or two would go to standard output.
+    """
+    to_here = 0
+    for text in texts:
+        kind, equals, name = text.partition("=")
+        if kind not in formats or (equals and not name):
+            raise ConfigError(
+                f"--output {text!r} is no format",
+                hint=f"Give {', '.join(formats)}, with a file if wanted: json=report.json.",
+            )
+        to_here += not equals
+        if to_here > 1:
+            raise ConfigError(
+                "only one --output can go to standard output", hint="Give the others a file."
+            )
+        yield kind, Path(name) if equals else None
