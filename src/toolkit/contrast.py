@@ -105,7 +105,7 @@ def _contrasts(old: Run, new: Run, baseline: str | None) -> Iterator[Contrast]:
             continue
         before, after = (usable_rates(run, stack, workload) for run in (old, new))
         relative = _relative(old, new, workload, stack, baseline)
-        cpu = [_cpu(run, workload, stack) for run in (new, old)]
+        cpu_now, cpu_then = (_cpu(run, workload, stack) for run in (new, old))
         yield Contrast(
             workload=workload,
             stack=stack,
@@ -113,7 +113,7 @@ def _contrasts(old: Run, new: Run, baseline: str | None) -> Iterator[Contrast]:
             new=median(after.values()),
             change=shift_ratio([*after.values()], [*before.values()]),
             relative=shift_ratio(*relative) if relative else None,
-            cpu=shift_ratio(*cpu) if all(cpu) else None,
+            cpu=shift_ratio(cpu_now, cpu_then) if cpu_now and cpu_then else None,
             differs=None,
         )
 

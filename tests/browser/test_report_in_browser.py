@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from toolkit.report.browser.document import Library
 from toolkit.report.browser.drawing import library
 from toolkit.report.browser.page import page
 from toolkit.store import Store
@@ -34,7 +35,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name in ("two-cores", "io"):
         found[name] = folder / f"{name}.html"
         run = Store(REFERENCE).load(str(REFERENCE / name))
-        found[name].write_text(page(run, library()), encoding="utf-8")
+        found[name].write_text(page(run, Library(text=library())), encoding="utf-8")
     return found
 
 
@@ -52,9 +53,10 @@ class Opened:
     def __init__(
         self, browser: Browser, file: Path, *, width: int = 1400, dark: bool = False
     ) -> None:
-        scheme = "dark" if dark else "light"
         self.context = browser.new_context(
-            offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
+            offline=True,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
         )
         self.page: Page = self.context.new_page()
         self.said: list[str] = []

@@ -18,12 +18,13 @@ from toolkit.measured import Failure, Run
 from toolkit.model import Trial
 from toolkit.report.answers import answer
 from toolkit.report.browser import charts, data
+from toolkit.report.browser.document import Library
 from toolkit.report.browser.drawing import library, png, svg
 from toolkit.report.browser.page import page
 from toolkit.store import Store
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-LIBRARY = "window.vegaEmbed = 0;"
+LIBRARY = Library(text="window.vegaEmbed = 0;")
 HOSTILE = "</script><script>alert('1')</script><img src=x onerror=alert(2)>"
 MakeRun = Callable[..., Run]
 

@@ -34,6 +34,13 @@ _FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
     help="The same as --output html=FILE: one file that needs no network.",
 )
 @click.option("--open", "opened", is_flag=True, help="Show the file of --html in the browser.")
+@click.option("--serve", "served", is_flag=True, help="Show all stored runs on loopback.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of --serve (default: any free one).",
+)
 @click.option("--workload", metavar="NAME", help="What png shows (default: the first).")
 @click.option(
     "--history",
@@ -48,6 +55,8 @@ def command(
     texts: tuple[str, ...],
     html: Path | None,
     opened: bool,
+    served: bool,
+    port: int,
     workload: str | None,
     history: Path | None,
     wanted: float | None,
@@ -65,8 +74,13 @@ def command(
         raise click.UsageError("--history FILE goes with --html FILE, and without a run.")
     if opened and html is None:
         raise click.UsageError("--open goes with --html FILE.")
+    if served:
+        if run is not None or texts or html is not None:
+            raise click.UsageError("--serve shows all runs, and writes nothing.")
+        _serve(results, config_file, port)
+        return
     if history is not None and html is not None:
-        _write(_page_of_history(history), html)
+        _write(page_of_history(history), html)
     else:
         from toolkit.config import load_config
         from toolkit.store import Store
@@ -80,14 +94,26 @@ def command(
         click.launch(str(html))
 
 
+def _serve(results: Path | None, config_file: Path | None, port: int) -> None:
+    from tempfile import TemporaryDirectory
+
+    from toolkit.cli.publishing import files_of_site, serve, write_site
+    from toolkit.config import load_config
+
+    stored = results or Path(load_config(Path.cwd(), config_file).results)
+    with TemporaryDirectory(prefix="toolkit-site-") as folder:
+        write_site(files_of_site(stored), Path(folder))
+        serve(Path(folder), port)
+
+
 def _show(
     run: "Run", outputs: "Sequence[Output]", wanted: float | None, workload: str | None
 ) -> None:
     if not outputs:
         from toolkit.cli.wiring import output
-        from toolkit.report.terminal import show
+        from toolkit.report.tune_terminal import show_whole
 
-        show(run, output(), wanted=wanted)
+        show_whole(run, output(), wanted=wanted)
     for kind, file in outputs:
         content = _rendered(kind, run, wanted, workload)
         if file is None:
@@ -98,10 +124,11 @@ def _show(
 
 def _rendered(kind: str, run: "Run", wanted: float | None, workload: str | None) -> str | bytes:
     if kind == "html":
+        from toolkit.report.browser.document import Library
         from toolkit.report.browser.drawing import library
         from toolkit.report.browser.page import page
 
-        return page(run, library(), wanted=wanted)
+        return page(run, Library(text=library()), wanted=wanted)
     if kind == "markdown":
         from toolkit.report.run_markdown import markdown
 
@@ -123,7 +150,7 @@ def _rendered(kind: str, run: "Run", wanted: float | None, workload: str | None)
     return terminal_svg(run, wanted=wanted) if kind == "svg" else main_chart(run, workload)
 
 
-def _page_of_history(history: Path) -> str:
+def page_of_history(history: Path) -> str:
     """Give all metrics of a history as a page."""
     from toolkit.checked import Metric
     from toolkit.cli.wiring import messages

@@ -167,6 +167,38 @@ def waiting(stacks: list[str]) -> Spec:
     )
 
 
+def course(stacks: list[str]) -> Spec:
+    """The ratio of each stack to the baseline, run by run."""
+    x = {"field": "at", "type": "temporal", "title": None}
+    y = {"field": "ratio", "type": "quantitative", "title": "ratio to baseline"}
+    return _chart(
+        "Ratio to the baseline from run to run",
+        height=240,
+        data={"name": "runs"},
+        layer=[
+            {
+                "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.6},
+                "transform": [{"filter": "isValid(datum.low)"}],
+                "encoding": {
+                    "x": x,
+                    "y": {**y, "field": "low"},
+                    "y2": {"field": "high"},
+                    "color": _colour(stacks, legend=True),
+                },
+            },
+            {
+                "mark": {"type": "line", "point": True},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    **_lines(stacks),
+                    "tooltip": _tooltip("stack", at="run", ratio="ratio", low="from", high="to"),
+                },
+            },
+        ],
+    )
+
+
 def over_time(stacks: list[str], field: str, title: str) -> Spec:
     """CPU or memory of the servers, trial by trial as the run went."""
     return _chart(

@@ -30,9 +30,15 @@ def capacity(table: Table) -> Columns:
     found = [row for row in table.rows if row.throughput is not None]
     return {
         "stack": [row.stack for row in found],
-        "rate": [_digits(row.throughput.value if row.throughput else None) for row in found],
-        "low": [_digits(row.throughput.low if row.throughput else None) for row in found],
-        "high": [_digits(row.throughput.high if row.throughput else None) for row in found],
+        "rate": [
+            significant_digits(row.throughput.value if row.throughput else None) for row in found
+        ],
+        "low": [
+            significant_digits(row.throughput.low if row.throughput else None) for row in found
+        ],
+        "high": [
+            significant_digits(row.throughput.high if row.throughput else None) for row in found
+        ],
         "valid": [bool(row.valid) for row in found],
     }
 
@@ -47,7 +53,7 @@ def trials(run: Run, table: Table) -> Columns:
     return {
         "stack": [item[0] for item in found],
         "round": [item[1] for item in found],
-        "rate": [_digits(item[2]) for item in found],
+        "rate": [significant_digits(item[2]) for item in found],
         "valid": [item[3] for item in found],
     }
 
@@ -69,7 +75,7 @@ def curves(run: Run, table: Table) -> Columns:
             columns["stack"].append(stack)
             columns["part"].append(part)
             columns["percentile"].append(percentile)
-            columns["ms"].append(_digits(seconds * 1e3))
+            columns["ms"].append(significant_digits(seconds * 1e3))
     return columns
 
 
@@ -80,7 +86,7 @@ def loads(table: Table) -> Columns:
     ]
     return {
         "stack": [stack for stack, _ in found],
-        "rate": [_digits(at.rate) for _, at in found],
+        "rate": [significant_digits(at.rate) for _, at in found],
         "p50": [_milliseconds(at.latencies, 0) for _, at in found],
         "p99": [_milliseconds(at.latencies, 1) for _, at in found],
         "carried": [at.carried for _, at in found],
@@ -97,9 +103,9 @@ def course(run: Run, table: Table) -> Columns:
     ]
     return {
         "stack": [stack for stack, _, _ in found],
-        "minute": [_digits(seconds / 60) for _, seconds, _ in found],
-        "cpu": [_digits(phase.server.cpu) for _, _, phase in found],
-        "memory": [_digits(phase.server.memory_peak / 2**20) for _, _, phase in found],
+        "minute": [significant_digits(seconds / 60) for _, seconds, _ in found],
+        "cpu": [significant_digits(phase.server.cpu) for _, _, phase in found],
+        "memory": [significant_digits(phase.server.memory_peak / 2**20) for _, _, phase in found],
     }
 
 
@@ -119,7 +125,7 @@ def waits(tables: Sequence[Table]) -> Columns:
                 columns["workload"].append(match["kind"])
                 columns["stack"].append(row.stack)
                 columns["delay"].append(delay)
-                columns["rate"].append(_digits(row.throughput.value))
+                columns["rate"].append(significant_digits(row.throughput.value))
                 columns["valid"].append(bool(row.valid))
     return columns if len(set(columns["delay"])) > 1 else {name: [] for name in columns}
 
@@ -159,10 +165,10 @@ def _phases(run: Run, workload: str) -> Iterable[tuple[Measurement, PhaseResult]
 
 def _milliseconds(latencies: tuple[float | None, ...] | None, index: int) -> float | None:
     seconds = None if latencies is None else latencies[index]
-    return None if seconds is None else _digits(seconds * 1e3)
+    return None if seconds is None else significant_digits(seconds * 1e3)
 
 
-def _digits(number: float | None) -> float | None:
+def significant_digits(number: float | None) -> float | None:
     """Round to four digits: more mean nothing, and make the file larger."""
     return None if number is None else float(f"{number:.4g}")
 

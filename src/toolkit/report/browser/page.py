@@ -1,10 +1,6 @@
-"""The page: one file with its style, its script, its data and the library that draws the charts."""
+"""The page of a run: answers, then what they rest on."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from typing import Any
 
 from toolkit.compare import Table, tables
@@ -12,6 +8,7 @@ from toolkit.measured import Measurement, Run
 from toolkit.noise import noise_floors
 from toolkit.report.answers import answer
 from toolkit.report.browser import charts, data
+from toolkit.report.browser.document import Library, document
 from toolkit.report.browser.tables import (
     capacity_table,
     circumstance_list,
@@ -24,62 +21,26 @@ from toolkit.report.elements import Markup, element
 from toolkit.report.notes import notes
 from toolkit.units import counted, format_bytes
 
-_OWN = files("toolkit.report.browser")
 Spec = dict[str, Any]
 
 
-def page(run: Run, library: str, *, wanted: float | None = None) -> str:
+def page(run: Run, library: Library, *, wanted: float | None = None, up: str = "") -> str:
     """Write the report of a run.
 
     Args:
         run: What was measured.
-        library: JavaScript that defines ``vegaEmbed``, see ``drawing.library``.
+        library: What draws charts, see ``drawing.library``.
         wanted: Requests/s for which replicas are counted, None: for no rate.
+        up: Address of the site that the page is part of, relative to it; empty: it stands alone.
     """
     found = tables(run)
     sections = [_section(number, table, run, wanted) for number, table in enumerate(found)]
     content = {"workloads": [_charts(run, table) for table in found], "waits": _waits(found)}
-    scripts = [library, _OWN.joinpath("script.js").read_text(encoding="utf-8")]
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"Run {run.id}"),
-        element("style", Markup(_OWN.joinpath("style.css").read_text(encoding="utf-8"))),
-    )
-    body = element(
-        "body",
-        _header(run, found),
-        element("main", _filters(found), *sections, *_common(run, found)),
-        element("script", _as_json(content), type="application/json", id="data"),
-        *(element("script", Markup(script)) for script in scripts),
-    )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    main = element("main", _filters(found), *sections, *_common(run, found))
+    return document(f"Run {run.id}", library, content, _header(run, found, up), main)
 
 
-def _policy(scripts: Sequence[str]) -> str:
-    """Allow this page's own scripts and nothing else, and no request at all.
-
-    Vega compiles its expressions, hence unsafe-eval; what text a result may hold is never one.
-    """
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for text in scripts
-    )
-    return (
-        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-        f"script-src {hashes} 'unsafe-eval'"
-    )
-
-
-def _as_json(content: object) -> Markup:
-    """Write JSON so that no text in it can end the script element."""
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
-
-
-def _header(run: Run, found: Sequence[Table]) -> Markup:
+def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
     host, where = run.host, run.placement
     limits = f"{counted(where.cpus, 'CPU')} and {format_bytes(where.memory)} for each server"
     items = [
@@ -92,7 +53,12 @@ def _header(run: Run, found: Sequence[Table]) -> Markup:
     ]
     return element(
         "header",
-        element("p", f"flask-production-toolkit, run {run.id}", class_="quiet"),
+        element(
+            "p",
+            element("a", "All runs", href=up) if up else "flask-production-toolkit",
+            f", run {run.id}",
+            class_="quiet",
+        ),
         element("h1", "Which stack serves most, and how sure is that?"),
         element("ul", *items, class_="answers"),
         element(

@@ -34,6 +34,10 @@
 
   const specOf = (element) => {
     const name = element.dataset.chart;
+    if (name === "course") {
+      const found = content.courses[element.dataset.workload];
+      return { spec: found.spec, data: { runs: found.data } };
+    }
     if (name === "waits") return { spec: content.waits.spec, data: { waits: content.waits.data } };
     const workload = content.workloads[Number(element.dataset.number)];
     const found = workload.specs[name];
@@ -118,12 +122,13 @@
       row.hidden = !wanted(row.dataset.stack);
       shown += Number(!row.hidden && !row.closest("section").hidden && row.closest("table") === row.closest("section").querySelector("table"));
     }
-    document.getElementById("shown").textContent = `${shown} ${shown === 1 ? "row" : "rows"}`;
+    const output = document.getElementById("shown");
+    if (output) output.textContent = `${shown} ${shown === 1 ? "row" : "rows"}`;
     return redraw();
   };
   for (const name of Object.keys(chosen)) {
     const select = document.getElementById(`by-${name}`);
-    select.addEventListener("change", () => { chosen[name] = select.value; apply(); });
+    select?.addEventListener("change", () => { chosen[name] = select.value; apply(); });
   }
 
   const button = document.getElementById("theme");
