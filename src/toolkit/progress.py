@@ -15,7 +15,11 @@ from toolkit.knee import find_knee
 from toolkit.measured import Measurement, Outcome, RuntimeFacts, Severity
 from toolkit.model import Plan, Stage, Trial
 from toolkit.ports import Tick
+from toolkit.report.board import Board
 from toolkit.units import counted, format_duration, format_latency, format_rate
+
+_OTHER_LINES = 8
+"""Of the live display, besides the table of cases."""
 
 
 class Progress:
@@ -29,6 +33,7 @@ class Progress:
         self._began = time.monotonic()
         self._doing = ""
         self._now = ""
+        self._board = Board()
         if console.is_terminal:
             self._live = Live(
                 console=console, get_renderable=self._display, transient=True, refresh_per_second=4
@@ -77,6 +82,7 @@ class Progress:
     def trial_finished(self, outcome: Outcome, number: int) -> None:
         """See ``ports.Observer``."""
         self._done, self._total = number, max(number, self._total)
+        self._board.add(outcome)
         if self._live is None or not isinstance(outcome, Measurement) or not outcome.valid:
             self._say(f"[{number}/{self._total}] {_summary(outcome)}, {self._left()}")
 
@@ -94,11 +100,52 @@ class Progress:
         lines.add_row(grid)
         for line in (self._doing, self._now):
             lines.add_row(Text(line, no_wrap=True, overflow="ellipsis"))
+        # what is taller than the terminal would not be drawn over but below
+        lines.add_row(self._board.table(self._console.height - _OTHER_LINES))
+        for warning in self._board.warnings():
+            warning.no_wrap, warning.overflow = True, "ellipsis"
+            lines.add_row(warning)
         return lines
 
     def _say(self, message: str) -> None:
         # no markup: a message may quote anything; no wrapping: a line of a log is a line
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+class TuneProgress(Progress):
+    """Shows a search, of which nobody knows how many trials it takes; a context manager."""
+
+    def searching(self, runtime: RuntimeFacts, servers: int, estimate: float) -> None:
+        """Say what is about to be done."""
+        self._estimate = estimate
+        self._began = time.monotonic()
+        self._say(f"Runtime: {runtime.name} ({runtime.reason}).")
+        self._say(
+            f"Searching {counted(servers, 'server')}; about {format_duration(estimate)} without "
+            "building."
+        )
+
+    def trial_started(self, trial: Trial, number: int) -> None:
+        """See ``ports.Observer``."""
+        self._doing, self._now = _case(trial), "starting"
+
+    def trial_finished(self, outcome: Outcome, number: int) -> None:
+        """See ``ports.Observer``."""
+        self._done = number
+        self._board.add(outcome)
+        if self._live is None or not isinstance(outcome, Measurement) or not outcome.valid:
+            self._say(f"[{number}] {_summary(outcome)}, {self._left()}")
+
+    def _left(self) -> str:
+        spent = time.monotonic() - self._began
+        return f"{format_duration(spent)} of about {format_duration(max(self._estimate, spent))}"
+
+    def _display(self) -> Table:
+        lines = Table.grid()
+        lines.add_row(Text(f"{counted(self._done, 'trial')}, {self._left()}"))
+        for line in (self._doing, self._now):
+            lines.add_row(Text(line, no_wrap=True, overflow="ellipsis"))
+        return lines
 
 
 class CheckProgress(Progress):
@@ -172,7 +219,7 @@ def describe(plan: Plan) -> str:
 
 
 def _case(trial: Trial) -> str:
-    return f"{trial.stage} {trial.round}: {trial.stack} {trial.workload}"
+    return f"{trial.stage} {trial.round}: {trial.case}"
 
 
 def _summary(outcome: Outcome) -> str:
