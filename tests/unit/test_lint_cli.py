@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from toolkit.cli import _run
 from toolkit.config import LintConfig, load_config
+from toolkit.deployment.evidence import Evidence, evidence_of
 from toolkit.errors import ConfigError
 from toolkit.lint.rules import RULES
+from toolkit.measured import Measurement, Outcome
+from toolkit.measured import Run as Bench
+from toolkit.store import Store
 from toolkit.units import parse_duration
 
 TOO_SHORT = """services:
@@ -179,6 +183,110 @@ def test_what_was_measured_is_told_by_flags_or_settings(run: Run, folder: Path) 
     (folder / "toolkit.toml").write_text('[lint]\nworker_memory = "60m"\n')
     assert run().code == 1
     assert run("--worker-memory", "10m").code == 0
+
+
+@pytest.fixture
+def stored(make_rounds: Callable[[int, float], Bench], folder: Path) -> Bench:
+    """Of servers with 4 workers of 15 MiB, the best of which is b/y; the first table is `list`."""
+    made = make_rounds(6, 0.0)
+
+    def heavy(outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Measurement):
+            return outcome
+        memory = 60 * 2**20
+        phases = tuple(
+            replace(phase, server=replace(phase.server, memory_peak=memory))
+            for phase in outcome.phases
+        )
+        return replace(outcome, phases=phases)
+
+    stacks = tuple(replace(item, settings={"WORKERS": "4"}) for item in made.stacks)
+    bench = replace(made, stacks=stacks, outcomes=tuple(map(heavy, made.outcomes)))
+    Store(folder / "results").save(bench)
+    return bench
+
+
+def test_what_was_measured_is_taken_from_a_run_which_is_named(
+    run: Run, folder: Path, stored: Bench
+) -> None:
+    write(folder, compose=f"{FINE}    mem_limit: 70m\n", more='"--workers", "4", ')
+    assert "how much memory a worker takes" in run().out
+    done = run("--from", stored.id)
+    assert done.code == 1
+    assert "4 workers of 15 MiB" in done.out
+    said = " ".join(done.out.partition("Measured in run")[2].split())
+    assert said.startswith(f"{stored.id}, b/y memory of a worker 15 MiB: the peak of 4 workers, by")
+    assert "slowest request" in said
+    assert f"{stored.id}, a/x" in run("--from", "latest", "--stack", "a/x").out
+
+
+def test_what_is_typed_prevails_over_the_run_and_the_run_over_settings(
+    run: Run, folder: Path, stored: Bench
+) -> None:
+    write(folder, compose=f"{FINE}    mem_limit: 70m\n", more='"--workers", "4", ')
+    done = run("--from", stored.id, "--worker-memory", "10m")
+    assert done.code == 0
+    assert "memory of a worker 10 MiB, given by hand; measured: 15 MiB" in " ".join(
+        done.out.split()
+    )
+    (folder / "toolkit.toml").write_text('[lint]\nworker_memory = "10m"\n')
+    assert run().code == 0
+    assert run("--from", stored.id).code == 1
+
+
+def test_programs_are_told_where_numbers_come_from(run: Run, stored: Bench) -> None:
+    document = json.loads(run("--from", "latest", "--format", "json").out)["measured"]
+    assert (document["run"], document["stack"]) == (stored.id, "b/y")
+    assert document["worker_memory"] == 15 * 2**20
+    assert 0 < document["slowest_request"] < 60
+    assert (
+        f"Run {stored.id}, b/y: memory of a worker"
+        in run("--from", "latest", "--format", "github").out
+    )
+    nothing = json.loads(run("--format", "json").out)["measured"]
+    assert set(nothing.values()) == {None}
+
+
+def test_the_slowest_request_of_a_run_must_end_in_time(
+    run: Run, folder: Path, stored: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, compose=FINE, more="")
+    assert run("--from", "latest").code == 0
+
+    def slow(given: Bench, stack: str | None) -> Evidence:
+        found = evidence_of(given, stack)
+        return replace(found, under=tuple(replace(item, slowest=120.0) for item in found.under))
+
+    monkeypatch.setattr("toolkit.deployment.evidence.evidence_of", slow)
+    done = run("--from", "latest")
+    assert done.code == 1
+    assert "timeout-nesting" in done.out
+    assert run("--from", "latest", "--slowest-request", "12s").code == 0
+
+
+def test_nothing_is_taken_from_what_stands_beside_an_app(
+    run: Run, folder: Path, stored: Bench
+) -> None:
+    Store(folder / "results").save(replace(stored, beside={"b/y": "list"}))
+    done = run("--from", "latest", "--stack", "b/y")
+    assert done.code == 2
+    assert "b/y is none of your app's" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--stack", "a/x"), "there is no run"),
+        (("--from", "2027"), "'2027' is not a stored run in results"),
+        (("--from", "latest", "--stack", "a/y"), "has no stack 'a/y'"),
+    ],
+)
+def test_a_run_or_stack_that_is_not_there_is_one_clear_line(
+    run: Run, stored: Bench, arguments: tuple[str, ...], said: str
+) -> None:
+    done = run(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err.splitlines()[0]
 
 
 def test_a_request_that_a_worker_does_not_live_to_end_is_an_error(run: Run, folder: Path) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.lint.facts import Command, Fact, Where
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.command import command_of
 from toolkit.lint.shell.syntax import parse
+from toolkit.reading import ReadError
 
 WHERE = Where("Dockerfile", 9)
 SH = ("/bin/sh", "-c")
@@ -138,6 +138,21 @@ def test_what_env_sets_is_told_with_its_place() -> None:
 def test_an_entrypoint_that_is_not_here_is_taken_to_start_the_server_it_is_given() -> None:
     assert command(*GUNICORN, entrypoint=("/entry.sh",)).words == GUNICORN
     assert command("a", entrypoint=("/entry.sh",)).words == ("entry.sh", "a")
+
+
+@pytest.mark.parametrize("call", ["os.execvp(argv[0], argv)", "os.execv(path, argv)"])
+def test_an_entry_point_in_python_that_becomes_its_arguments_is_passed(call: str) -> None:
+    script = {"/srv/entrypoint.py": f"import os, sys\n{call}\n"}
+    for entrypoint in (("python", "/srv/entrypoint.py"), ("/srv/entrypoint.py",)):
+        started = command(*GUNICORN, entrypoint=entrypoint, scripts=script)
+        assert started.words == GUNICORN
+        assert not started.shell
+
+
+def test_a_script_in_python_that_becomes_nothing_else_is_the_program() -> None:
+    script = {"serve.py": "import sys\nserve(sys.argv[1])\n"}
+    started = command("hypercorn", entrypoint=("python", "serve.py"), scripts=script)
+    assert started.words == ("python", "serve.py", "hypercorn")
 
 
 # whether a shell stays

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit.lint.facts import Address, Container, Copied, Fact, ProbeRole, Published, Where
 from toolkit.lint.manifests.compose import is_compose, projects, read
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 PATH = "app/compose.yaml"
 

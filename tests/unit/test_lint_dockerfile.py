@@ -8,7 +8,7 @@ from toolkit.lint.dockerfiles.check_commands import asked_by
 from toolkit.lint.dockerfiles.dockerfile import is_dockerfile, read, read_stage
 from toolkit.lint.dockerfiles.syntax import words_of
 from toolkit.lint.facts import Copied, Fact, Image, Where
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 
 def image(text: str, target: str | None = None) -> Image:

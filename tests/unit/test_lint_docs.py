@@ -15,8 +15,8 @@ from rich.console import Console
 from toolkit.config import LintConfig, load_config
 from toolkit.lint.finding import Rule, Severity
 from toolkit.lint.gather import gather
-from toolkit.lint.reading import Files
 from toolkit.lint.rules import RULES, judge
+from toolkit.reading import Files
 from toolkit.report.lint_text import show
 from toolkit.report.lint_wording import Lint
 

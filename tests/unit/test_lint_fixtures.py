@@ -12,8 +12,8 @@ import pytest
 from toolkit.lint.facts import Deployment
 from toolkit.lint.finding import Measured
 from toolkit.lint.gather import gather
-from toolkit.lint.reading import Files
 from toolkit.lint.rules import RULES, Judgement, judge
+from toolkit.reading import Files
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "lint"
 NAMES = sorted(rule.name for rule, _ in RULES)

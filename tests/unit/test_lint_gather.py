@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit.lint.facts import Deployment, Fact, Platform, ServerKind, Unit, Where
 from toolkit.lint.gather import gather
-from toolkit.lint.reading import MOST_BYTES, Files
+from toolkit.reading import MOST_BYTES, Files
 
 DOCKERFILE = """\
 FROM python:3.13-slim

@@ -8,7 +8,7 @@ from tests.unit.made_up_lints import TOO_SHORT
 from toolkit.lint.facts import Where
 from toolkit.lint.finding import Finding
 from toolkit.lint.ignoring import heed_comments
-from toolkit.lint.reading import Files
+from toolkit.reading import Files
 
 RULE = TOO_SHORT.rule
 PATH = "compose.yaml"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from toolkit.lint.facts import Address, Container, Fact, ProbeRole, Published, Where
 from toolkit.lint.manifests.kubernetes import containers_of, is_manifest, read
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 PATH = "k8s/web.yaml"
 

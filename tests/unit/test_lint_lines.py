@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from toolkit.lint.facts import Where
 from toolkit.lint.manifests.lines import MOST_DEPTH, documents
 from toolkit.lint.manifests.nodes import MOST_STEPS, Kind, Node
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 
 def one(text: str) -> Node:

@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.lint.facts import Copied
 from toolkit.lint.locating import Locator, Place, folders_above, in_common, places_of
-from toolkit.lint.reading import Files
+from toolkit.reading import Files
 
 TEXTS = {
     "app/main.py": "",

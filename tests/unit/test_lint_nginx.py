@@ -10,7 +10,7 @@ from toolkit.lint.facts import Fact, Proxy, Where
 from toolkit.lint.nginx.keeping import KEPT_BY_DEFAULT, Version, version_of
 from toolkit.lint.nginx.nginx import is_nginx, read, read_all
 from toolkit.lint.nginx.values import seconds
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 PATH = "nginx/default.conf"
 

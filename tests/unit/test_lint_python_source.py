@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from toolkit.lint.facts import Fact, Hops, Pool, Where
 from toolkit.lint.python.source import Source, pools, read, routes
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 PATH = "app/main.py"
 

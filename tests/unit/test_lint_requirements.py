@@ -1,8 +1,8 @@
 """Versions that a project pins: what is locked wins, what is contested is not known."""
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import Files
 from toolkit.lint.servers.requirements import versions_of
+from toolkit.reading import Files
 
 
 def versions(texts: dict[str, str]) -> dict[str, str]:

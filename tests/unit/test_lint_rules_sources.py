@@ -4,8 +4,8 @@ import pytest
 
 from toolkit.lint.finding import Finding, Measured
 from toolkit.lint.gather import gather
-from toolkit.lint.reading import Files
 from toolkit.lint.rules import RULES
+from toolkit.reading import Files
 
 GUNICORN = 'FROM python\nWORKDIR /app\nCOPY . .\nCMD ["gunicorn", "-b", ":8000", {}"app:app"]\n'
 API = """\

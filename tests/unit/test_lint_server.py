@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.lint.facts import Command, Fact, Server, ServerKind, Where
-from toolkit.lint.reading import ReadError
 from toolkit.lint.servers import gunicorn_config
 from toolkit.lint.servers.gunicorn import release_of
 from toolkit.lint.servers.server import server_of
 from toolkit.lint.servers.settings import ByCpus, Unknown
+from toolkit.reading import ReadError
 
 WHERE = Where("Dockerfile", 9)
 ENV = Where("compose.yaml", 5)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from toolkit.lint.facts import Container, Fact, Where
 from toolkit.lint.manifests.systemd import is_unit, read
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 PATH = "deploy/web.service"
 

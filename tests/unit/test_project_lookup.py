@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError
-from toolkit.lint.reading import Files
 from toolkit.model import Interface
 from toolkit.project.apps.checking import check
 from toolkit.project.apps.lookup import FoundApp, find_app
 from toolkit.project.apps.sources import Sources
 from toolkit.project.apps.targets import parse_target
+from toolkit.reading import Files
 
 WSGI, ASGI = Interface.WSGI, Interface.ASGI
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"

@@ -1,6 +1,7 @@
 """``toolkit lint``."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from toolkit.config import LintConfig
     from toolkit.lint.facts import Deployment
-    from toolkit.lint.finding import Rule
+    from toolkit.lint.finding import Measured, Rule, Taken
     from toolkit.report.lint_wording import Lint
 
 _FOUND = 1
@@ -54,12 +55,25 @@ _FOUND = 1
     metavar="TIME",
     help="The slowest request that is to succeed: 12s.",
 )
+@click.option(
+    "--from",
+    "run",
+    metavar="RUN",
+    help="Take both from a stored run (an id, the start of one, or a path) ...",
+)
+@click.option("--stack", metavar="STACK", help="... of this stack (default: the best of it).")
+@click.option(
+    "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder of results."
+)
 @click.option("--rule", "explained", metavar="NAME", help="Explain a rule; nothing is read.")
 @click.option("--list", "listed", is_flag=True, help="Show all rules; nothing is read.")
 @common
 def command(
     folder: Path,
     form: str,
+    run: str | None,
+    stack: str | None,
+    results: Path | None,
     explained: str | None,
     listed: bool,
     config_file: Path | None,
@@ -83,9 +97,13 @@ def command(
         _explain(rules, explained)
         return 0
     given = {name: value for name, value in given.items() if value is not None and value != ()}
-    config = with_flags(load_config(Path.cwd(), config_file), grouped(given)).lint
+    settings = load_config(Path.cwd(), config_file)
+    taken = _taken(run, stack, results or Path(settings.results))
+    config = with_flags(settings, grouped(given)).lint
     _refuse_unknown(config.ignore, rules)
-    lint = _lint(folder, config, from_top=form == "github")
+    measured = _measured(config, taken, given)
+    lint = _lint(folder, config, measured, from_top=form == "github")
+    lint = replace(lint, taken=taken)
     code = _exit_code(lint, config)
     _report(lint, form, rules, code)
     return code
@@ -115,13 +133,63 @@ def _refuse_unknown(names: "Iterable[str]", rules: "Iterable[Rule]") -> None:
             )
 
 
-def _lint(folder: Path, config: "LintConfig", *, from_top: bool) -> "Lint":
+def _taken(name: str | None, stack: str | None, results: Path) -> "Taken | None":
+    """Read what a stored run says of the app; None where none is named."""
     from toolkit.errors import ConfigError
-    from toolkit.lint.finding import Measured, NotJudged
+
+    if name is None:
+        if stack is not None:
+            raise ConfigError(
+                "--stack says of which stack of a run numbers are taken, and there is no run",
+                hint="Name one with --from.",
+            )
+        return None
+    from toolkit.deployment.evidence import evidence_of
+    from toolkit.lint.finding import Taken
+    from toolkit.store import Store
+
+    run = Store(results).load(name)
+    if stack is None and run.tuned is not None:
+        stack = run.tuned.recommended
+    evidence = evidence_of(run, stack)
+    if evidence.stack in run.beside:
+        raise ConfigError(
+            f"{evidence.stack} is none of your app's: it stands beside it in run {run.id}",
+            hint="Name one of your app's with --stack.",
+        )
+    slowest = max(evidence.under, key=lambda under: under.slowest)
+    workers = evidence.knobs.get("workers", 1)
+    return Taken(
+        run=run.id,
+        stack=evidence.stack,
+        workers=workers,
+        worker_memory=max(under.memory for under in evidence.under) // workers,
+        slowest_request=slowest.slowest,
+        slowest_workload=slowest.workload,
+    )
+
+
+def _measured(config: "LintConfig", taken: "Taken | None", given: "Collection[str]") -> "Measured":
+    """Say what is known of the app: what is typed, then what a run says, then the settings."""
+    from toolkit.lint.finding import Measured
+
+    known = Measured(
+        worker_memory=config.worker_memory_bytes, slowest_request=config.slowest_request_seconds
+    )
+    if taken is not None and "lint_worker_memory" not in given:
+        known = replace(known, worker_memory=taken.worker_memory)
+    if taken is not None and "lint_slowest_request" not in given:
+        known = replace(known, slowest_request=taken.slowest_request)
+    return known
+
+
+def _lint(folder: Path, config: "LintConfig", measured: "Measured", *, from_top: bool) -> "Lint":
+    from toolkit.errors import ConfigError
+    from toolkit.lint.finding import NotJudged
     from toolkit.lint.gather import gather
     from toolkit.lint.ignoring import heed_comments
-    from toolkit.lint.reading import Files
     from toolkit.lint.rules import judge
+    from toolkit.reading import Files
     from toolkit.report.lint_wording import Lint
 
     try:
@@ -135,9 +203,6 @@ def _lint(folder: Path, config: "LintConfig", *, from_top: bool) -> "Lint":
             hint="Looked for: Dockerfile, compose.yaml, Kubernetes manifests, nginx, systemd units "
             "and Procfile.",
         )
-    measured = Measured(
-        worker_memory=config.worker_memory_bytes, slowest_request=config.slowest_request_seconds
-    )
     judgement = judge(deployment, measured, config.ignore)
     left_out = dict.fromkeys(config.ignore)
     findings, ignored = heed_comments(judgement.findings, files)
@@ -153,6 +218,7 @@ def _lint(folder: Path, config: "LintConfig", *, from_top: bool) -> "Lint":
             ),
         ),
         folder=_named(folder, from_top=from_top),
+        measured=measured,
     )
 
 

@@ -51,6 +51,7 @@ _SYSTEMD_UNITS = {
 _SYSTEMD_PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Zµμ]*)\s*", re.ASCII)
 _SYSTEMD_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGTPE]?)B?", re.ASCII)
 
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _FRACTION = re.compile(r"\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}", re.ASCII)
 
 
@@ -99,6 +100,11 @@ def systemd_bytes(text: str) -> int | None:
     """Read a size of systemd: "512M", binary; "infinity" and a percentage are None."""
     found = _SYSTEMD_SIZE.fullmatch(text.strip())
     return int(float(found[1]) * 1024 ** _BINARY[found[2].lower()]) if found else None
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number that is not negative; one of more than nine digits is none."""
+    return int(text) if _WHOLE.fullmatch(text.strip()) else None
 
 
 def fraction(text: str) -> float | None:

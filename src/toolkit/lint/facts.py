@@ -238,6 +238,7 @@ class Platform(StrEnum):
     KUBERNETES = "kubernetes"
     SYSTEMD = "systemd"
     PROCFILE = "procfile"
+    SUPERVISORD = "supervisord"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,8 +306,15 @@ class Container:
         pods: Labels of a pod, by which Services find it.
         networks: With which other services share it; empty: the default.
         addresses: By which others reach it.
+        labels: Of a compose service, those for Swarm among them.
         init: Whether a small init is process 1 of it, not its command (``init: true``).
         kill_mode: Of systemd: whom it asks to stop, "control-group", "mixed" or "process".
+        supervisor: What starts and stops the command in its place, in a container or on a machine:
+            "supervisord", "s6"; "": nothing does.
+        stops_group: Whether that sends its signal to all processes of the command, a shell above
+            the server and the server alike.
+        grace_setting: How ``grace`` is set, where it is the supervisor's patience: with
+            ``{seconds}`` or ``{milliseconds}`` in it.
     """
 
     platform: Platform
@@ -341,13 +349,17 @@ class Container:
     pods: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     networks: tuple[str, ...] = ()
     addresses: tuple[Address, ...] = ()
+    labels: Mapping[str, Fact[str]] = field(default_factory=lambda: NONE)
     init: Fact[bool] | None = None
     kill_mode: Fact[str] | None = None
+    supervisor: str = ""
+    stops_group: bool = False
+    grace_setting: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A place in a proxy's configuration that passes requests on: an nginx ``location``.
+    """A place in a proxy's configuration that passes requests on, such as an nginx ``location``.
 
     Attributes:
         where: The ``proxy_pass`` or the like.
@@ -361,6 +373,7 @@ class Proxy:
         buffers: Whether it reads a whole request before it bothers the app (nginx does so unless
             told otherwise).
         health_path: None, or the path of the location if it is plainly one of health checks.
+        software: Whose words a fix is to be said in: "nginx", "Traefik".
     """
 
     where: Where
@@ -372,6 +385,7 @@ class Proxy:
     sets_forwarded: Fact[bool] | None = None
     appends_forwarded: Fact[bool] | None = None
     buffers: Fact[bool] | None = None
+    software: str = "nginx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,27 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a stored run says of the app, where numbers are taken from one.
+
+    Attributes:
+        run: Its id.
+        stack: Of it.
+        workers: Processes that the server was measured with.
+        worker_memory: Bytes: the peak of all of them by their number.
+        slowest_request: Seconds from the sending of the slowest request to its answer.
+        slowest_workload: Under which that was.
+    """
+
+    run: str
+    stack: str
+    workers: int
+    worker_memory: int
+    slowest_request: float
+    slowest_workload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What is looked for.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from toolkit.lint import platforms
+from toolkit.lint import platforms, traefik
 from toolkit.lint.dockerfiles import dockerfile
 from toolkit.lint.facts import Container, Deployment, Unit, Unread, Where
 from toolkit.lint.images import Images, is_known, repository_of
@@ -18,8 +18,8 @@ from toolkit.lint.nginx import files as nginx_files
 from toolkit.lint.nginx.keeping import version_of
 from toolkit.lint.pinning import Pins
 from toolkit.lint.python import files as python_files
-from toolkit.lint.reading import Files, ReadError
 from toolkit.lint.units import Assembler, Found, bare
+from toolkit.reading import Files, ReadError
 
 
 def gather(files: Files) -> Deployment:
@@ -33,18 +33,21 @@ def gather(files: Files) -> Deployment:
     assembler = Assembler(files, images, Pins(files))
     found = [assembler.assemble(item) for item in _with_images(images, described.containers)]
     found += [assembler.assemble(item) for item in _bare(images, found)]
-    units = _once(item.unit for item in found if item.unit is not None)
+    found += [assembler.assemble(item) for item in _on_machines(described.programs, found)]
+    units = _once(unit for item in found for unit in item.units)
     configured = nginx_files.read_folder(files, _nginx_hosts(found))
+    routed = traefik.read_folder(files, (item.container for item in found))
+    proxies = (*configured.proxies, *routed.proxies)
     sources = python_files.read_folder(files)
     databases = described.databases
     server = bool(databases) or any(_is_database(item.container) for item in found)
     return Deployment(
         units=link(
             units,
-            configured.proxies,
-            [item.container for item in found if item.unit is None],
+            proxies,
+            [item.container for item in found if not item.units],
         ),
-        proxies=configured.proxies,
+        proxies=proxies,
         databases=databases,
         hops=sources.hops,
         pools=sources.pools(server=server),
@@ -56,6 +59,7 @@ def gather(files: Files) -> Deployment:
                 "Dockerfile": [path for path in images.paths if path not in images.unread],
                 **described.files,
                 "nginx": configured.paths,
+                traefik.NAME: routed.paths,
                 "Python": sources.files,
             }
         ),
@@ -64,6 +68,7 @@ def gather(files: Files) -> Deployment:
             images.unread.values(),
             described.unread,
             [_of(path, error) for path, error in configured.unread.items()],
+            [_of(path, error) for path, error in routed.unread.items()],
             [_of(path, error) for path, error in sources.unread.items()],
         ),
     )
@@ -104,6 +109,12 @@ def _bare(images: Images, found: Sequence[Found]) -> list[Container]:
     return [bare(image) for image in read if image is not None]
 
 
+def _on_machines(programs: Iterable[Container], found: Sequence[Found]) -> list[Container]:
+    """Give the programs of supervisord that none of the containers runs."""
+    inside = {path for item in found for path in item.configured}
+    return [item for item in programs if item.where.path not in inside]
+
+
 def _once(units: Iterable[Unit]) -> tuple[Unit, ...]:
     """Leave out what variants of a compose file say once more."""
     kept: dict[str, list[Unit]] = {}
@@ -119,7 +130,7 @@ def _nginx_hosts(found: Sequence[Found]) -> list[nginx_files.Host]:
     for item in found:
         named = item.container.image.value if item.container.image is not None else ""
         base = item.image.base if item.image is not None else named
-        if "nginx" in base or (item.unit is None and "nginx" in named):
+        if "nginx" in base or (not item.units and "nginx" in named):
             hosts.append(
                 nginx_files.Host(
                     path=item.container.where.path,

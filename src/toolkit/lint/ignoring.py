@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from toolkit.lint.facts import Where
 from toolkit.lint.finding import Finding
-from toolkit.lint.reading import Files
+from toolkit.reading import Files
 
 _COMMENT = "#"
 # without brackets nothing but a reason may follow: "ignore that-rule" must not silence every rule

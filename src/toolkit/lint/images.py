@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from toolkit.lint.dockerfiles import dockerfile
 from toolkit.lint.facts import Container, Image, Unread, Where
-from toolkit.lint.reading import Files, ReadError
+from toolkit.reading import Files, ReadError
 
 _KNOWN = re.compile(
     r"(?:adminer|alertmanager|busybox|caddy|cadvisor|certbot|consul|dpage|elasticsearch|envoy|etcd"

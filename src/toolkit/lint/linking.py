@@ -8,7 +8,9 @@ from toolkit.lint.facts import Container, Platform, Proxy, Unit
 from toolkit.lint.locating import in_common
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "0.0.0.0", "host.docker.internal"})  # noqa: S104
-_ON_THE_HOST = frozenset({Platform.DOCKER, Platform.SYSTEMD, Platform.PROCFILE})
+_ON_THE_HOST = frozenset(
+    {Platform.DOCKER, Platform.SYSTEMD, Platform.SUPERVISORD, Platform.PROCFILE}
+)
 
 
 def link(

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from posixpath import join, normpath
 
 from toolkit.lint.facts import Copied
-from toolkit.lint.reading import Files
+from toolkit.reading import Files
 
 MOST_PLACES = 500
 """Copies of a container that are looked at; a hostile Dockerfile may have more."""

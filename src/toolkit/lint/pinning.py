@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from posixpath import basename, dirname
 
 from toolkit.lint.facts import Fact
-from toolkit.lint.reading import Files
 from toolkit.lint.servers.requirements import versions_of
+from toolkit.reading import Files
 
 
 @dataclass(frozen=True, slots=True)

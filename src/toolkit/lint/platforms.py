@@ -1,4 +1,4 @@
-"""What starts containers and services: compose files, manifests, units of systemd, Procfiles."""
+"""What starts containers and services: compose, Kubernetes, systemd, supervisord, Procfiles."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from functools import partial
 from typing import TypeVar
 
 from toolkit.lint.facts import Container, Database, Unread, Where
-from toolkit.lint.manifests import compose, kubernetes, procfile, systemd
+from toolkit.lint.manifests import compose, kubernetes, procfile, supervisord, systemd
 from toolkit.lint.manifests.databases import databases
-from toolkit.lint.reading import Files, ReadError
+from toolkit.reading import Files, ReadError
 
 T = TypeVar("T")
 
@@ -18,10 +18,12 @@ class Described:
     """What the files of all platforms say.
 
     Attributes:
+        programs: Of supervisord, be it on a machine or in a container that the others describe.
         files: That were read, by kind.
     """
 
     containers: tuple[Container, ...]
+    programs: tuple[Container, ...]
     databases: tuple[Database, ...]
     files: Mapping[str, tuple[str, ...]]
     unread: tuple[Unread, ...]
@@ -42,6 +44,7 @@ def read_folder(files: Files) -> Described:
     containers = (*_compose(reader), *_kubernetes(reader), *_systemd(reader), *_procfile(reader))
     return Described(
         containers=containers,
+        programs=tuple(_supervisord(reader)),
         databases=databases(containers),
         files={kind: tuple(paths) for kind, paths in reader.read.items()},
         unread=tuple(reader.unread),
@@ -125,6 +128,15 @@ def _systemd(reader: _Reader) -> list[Container]:
         if systemd.is_unit(path)
     ]
     return [container for container in found if container is not None]
+
+
+def _supervisord(reader: _Reader) -> list[Container]:
+    found = [
+        reader.attempt(supervisord.NAME, path, supervisord.read)
+        for path in reader.files.paths
+        if (text := reader.text(path, (".conf", ".ini"))) and supervisord.is_config(path, text)
+    ]
+    return [program.container() for programs in found for program in programs or ()]
 
 
 def _procfile(reader: _Reader) -> list[Container]:

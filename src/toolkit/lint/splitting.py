@@ -2,7 +2,7 @@
 
 import shlex
 
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 MOST_LENGTH = 20_000
 """A single word of many characters takes ``shlex`` time with their square."""

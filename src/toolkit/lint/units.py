@@ -7,9 +7,12 @@ from toolkit.lint.facts import Container, Fact, Image, Platform, Unit
 from toolkit.lint.images import Images, is_known, shell_makes_way
 from toolkit.lint.locating import Locator, Place, folders_above, places_of
 from toolkit.lint.pinning import Pins
-from toolkit.lint.reading import Files
 from toolkit.lint.servers.server import server_of
 from toolkit.lint.shell.command import command_of
+from toolkit.lint.supervising import supervised
+from toolkit.reading import Files
+
+Words = Fact[tuple[str, ...]]
 
 _SHELLS = frozenset({"sh", "bash", "/bin/sh", "/bin/bash", "python", "python3"})
 _SCRIPTS = (".sh", ".bash")
@@ -23,14 +26,16 @@ class Found:
     """What a container turned out to be.
 
     Attributes:
-        unit: None: it serves no app.
+        units: None if it serves no app, several if a supervisor in it starts them.
         locator: Finds its files.
+        configured: The files of the folder that tell that supervisor what to start.
     """
 
     container: Container
     image: Image | None
-    unit: Unit | None
+    units: tuple[Unit, ...]
     locator: Locator
+    configured: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,36 @@ class Assembler:
             image = self.images.stage(container.dockerfile, container.target, container.build_args)
         whole = _merged(container, image) if image else container
         locator = self._locator(whole, image)
-        unit = self._unit(whole, image, locator)
-        return Found(whole, image, unit if _serves(unit) else None, locator)
+        started = _started(whole, image)
+        unit = self._unit(whole, image, locator, started, name_of(whole))
+        entrypoint = started[0].value if started[0] is not None else None
+        find = _Finder(locator, whole.workdir).find
+        configured = supervised(unit, entrypoint, find, locator)
+        if configured is None:
+            return Found(whole, image, (unit,) if _serves(unit) else (), locator)
+        units = [
+            self._unit(
+                program.inside(whole),
+                image,
+                locator,
+                (None, program.command),
+                f"{name_of(whole)} ({program.name})",
+            )
+            for program in configured.programs
+        ]
+        served = tuple(unit for unit in units if unit.server is not None)
+        return Found(whole, image, served, locator, configured.paths)
 
-    def _unit(self, whole: Container, image: Image | None, locator: Locator) -> Unit:
+    def _unit(
+        self,
+        whole: Container,
+        image: Image | None,
+        locator: Locator,
+        started: tuple[Words | None, Words | None],
+        name: str,
+    ) -> Unit:
         scripts = _Finder(locator, whole.workdir)
-        entrypoint, cmd = _started(whole, image)
+        entrypoint, cmd = started
         command = command_of(
             entrypoint,
             cmd,
@@ -76,9 +105,7 @@ class Assembler:
                 find=_Finder(locator, join(whole.workdir or "/", command.workdir)).find,
                 versions=self.pins.near(locator.near[0]),
             )
-        return Unit(
-            name=name_of(whole), container=whole, image=image, command=command, server=server
-        )
+        return Unit(name=name, container=whole, image=image, command=command, server=server)
 
     def _locator(self, whole: Container, image: Image | None) -> Locator:
         contexts = folders_above(whole.where.path)
@@ -110,6 +137,8 @@ def name_of(container: Container) -> str:
     """Give a name for messages."""
     if container.platform is Platform.COMPOSE:
         return f"service {container.name}"
+    if container.platform is Platform.SUPERVISORD:
+        return f"program {container.name}"
     if container.container:
         return f"{container.name} ({container.container})"
     return container.name
@@ -139,9 +168,7 @@ def _base(container: Container, image: Image | None) -> str:
     return container.image.value if container.image is not None else ""
 
 
-def _started(
-    container: Container, image: Image | None
-) -> tuple[Fact[tuple[str, ...]] | None, Fact[tuple[str, ...]] | None]:
+def _started(container: Container, image: Image | None) -> tuple[Words | None, Words | None]:
     """Give ENTRYPOINT and CMD: an entry point of the platform's drops the image's CMD, too."""
     if container.entrypoint is not None or image is None:
         return container.entrypoint, container.command

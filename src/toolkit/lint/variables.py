@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import lines_of
+from toolkit.reading import lines_of
 
 MOST_DEPTH = 20
 MOST_GROWTH = 1_000_000

@@ -72,8 +72,7 @@ def as_csv(run: Run) -> str:
     writer = csv.writer(out)
     writer.writerow(Number._fields)
     for number in numbers(run):
-        cells = number._replace(valid=int(number.valid))._asdict()
-        writer.writerow(_safe(cell) for cell in cells.values())
+        writer.writerow(int(cell) if isinstance(cell, bool) else _safe(cell) for cell in number)
     return out.getvalue()
 
 

@@ -11,8 +11,8 @@ from toolkit.lint.dockerfiles.check_commands import asked_by
 from toolkit.lint.dockerfiles.copying import copied_by, through
 from toolkit.lint.dockerfiles.syntax import Instruction, instructions_of, words_of
 from toolkit.lint.facts import Fact, Image, Probe, ProbeRole, Where
-from toolkit.lint.reading import ReadError
 from toolkit.lint.variables import Interpolation
+from toolkit.reading import ReadError
 
 _MOST_OF_A_KIND = 1_000
 _SHELL = ("/bin/sh", "-c")

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from toolkit.lint.reading import ReadError, lines_of
 from toolkit.lint.variables import Interpolation
+from toolkit.reading import ReadError, lines_of
 
 KNOWN = frozenset(
     {"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"}

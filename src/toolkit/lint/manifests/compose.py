@@ -14,8 +14,8 @@ from toolkit.lint.manifests.compose_layers import extended, overlay
 from toolkit.lint.manifests.compose_service import container_of
 from toolkit.lint.manifests.lines import documents
 from toolkit.lint.manifests.nodes import Node
-from toolkit.lint.reading import ReadError
 from toolkit.lint.variables import Interpolation, read_env
+from toolkit.reading import ReadError
 
 Find = Callable[[str], str | None]
 """Gives the text of a file by its path from the folder that is looked at."""

@@ -64,6 +64,7 @@ def container_of(
         sysctls=_facts(service.at("sysctls")),
         networks=_networks(service),
         addresses=addresses_of(name, service),
+        labels={**_facts(service.at("labels")), **_facts(service.at("deploy", "labels"))},
         init=service.at("init").truth_fact,
     )
 

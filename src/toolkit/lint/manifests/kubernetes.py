@@ -18,7 +18,7 @@ from toolkit.lint.manifests.kubernetes_patches import variants
 from toolkit.lint.manifests.kubernetes_pod import containers_of_pod
 from toolkit.lint.manifests.lines import documents
 from toolkit.lint.manifests.nodes import Node
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 _MANIFEST = re.compile(r"^[\"']?apiVersion[\"']?\s*:", re.MULTILINE)
 _KIND = re.compile(r"^[\"']?kind[\"']?\s*:", re.MULTILINE)

@@ -13,7 +13,7 @@ import yaml
 
 from toolkit.lint.facts import Where
 from toolkit.lint.manifests.nodes import Kind, Node, Steps
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

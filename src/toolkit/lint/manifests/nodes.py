@@ -7,7 +7,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 MOST_STEPS = 1_000_000
 """Over the nodes of a file, in which an alias of a few bytes may stand for much."""

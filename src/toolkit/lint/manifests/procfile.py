@@ -5,8 +5,8 @@ from posixpath import basename
 from types import MappingProxyType
 
 from toolkit.lint.facts import Container, Fact, Platform, Where
-from toolkit.lint.reading import lines_of
 from toolkit.lint.variables import unknown
+from toolkit.reading import lines_of
 
 GRACE = 30.0
 """https://devcenter.heroku.com/articles/dynos#graceful-shutdown-with-sigterm"""

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from toolkit.lint.amounts import fraction, systemd_bytes, systemd_seconds
 from toolkit.lint.facts import Container, Fact, Platform, Where
 from toolkit.lint.manifests.systemd_syntax import Settings, expanded, section
-from toolkit.lint.reading import lines_of
 from toolkit.lint.splitting import split
+from toolkit.reading import lines_of
 
 GRACE = 90.0
 """DefaultTimeoutStopSec in systemd-system.conf(5)."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import lines_of
 from toolkit.lint.variables import unknown
+from toolkit.reading import lines_of
 
 Settings = Mapping[str, tuple[Fact[str], ...]]
 """Values by name, in order; one that is empty takes away those before it."""

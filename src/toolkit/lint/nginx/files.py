@@ -11,7 +11,7 @@ from toolkit.lint.facts import Proxy
 from toolkit.lint.locating import Locator, in_common
 from toolkit.lint.nginx import nginx
 from toolkit.lint.nginx.keeping import Version
-from toolkit.lint.reading import Files, ReadError
+from toolkit.reading import Files, ReadError
 
 _FOLDER = "/etc/nginx"
 _SITES = frozenset({"conf.d", "sites-available", "sites-enabled", "vhosts.d"})

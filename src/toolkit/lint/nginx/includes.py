@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from toolkit.lint.nginx.syntax import Directive, parse
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 Include = Callable[[str, str], Sequence[tuple[str, str]]]
 """Gives path and text of what an ``include`` in a file (its path, the pattern) names."""

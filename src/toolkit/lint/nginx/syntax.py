@@ -14,7 +14,7 @@ from typing import Any
 import crossplane  # type: ignore[import-untyped]
 
 from toolkit.lint.facts import Where
-from toolkit.lint.reading import ReadError
+from toolkit.reading import ReadError
 
 _SUFFIXES = frozenset({"", ".conf", ".nginx", ".template", ".tmpl", ".tpl", ".vhost", ".j2"})
 _BLOCK = re.compile(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from toolkit.lint.facts import Hops, Pool, Route
 from toolkit.lint.python import source as python_source
 from toolkit.lint.python.source import Source
-from toolkit.lint.reading import Files, ReadError
+from toolkit.reading import Files, ReadError
 
 _NOT_THE_APP = re.compile(
     r"(?:^|/)(?:tests?|testing|docs?|examples?|loadtests?|benchmarks?)/"

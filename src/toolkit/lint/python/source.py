@@ -17,7 +17,7 @@ from toolkit.lint.python.hops import hops_of
 from toolkit.lint.python.names import Names
 from toolkit.lint.python.pools import pools_of
 from toolkit.lint.python.views import View, views_of
-from toolkit.lint.reading import python_of
+from toolkit.reading import python_of
 
 _OF_INTEREST = re.compile(
     r"ProxyFix|create_engine|create_async_engine|SQLAlchemy|SQLALCHEMY_|ConnectionPool"

@@ -36,7 +36,8 @@ def _memory(deployment: Deployment, measured: Measured) -> Iterator[Finding | No
         if each is None:
             yield NotJudged(
                 rule=MEMORY.name,
-                reason="how much memory a worker takes: --worker-memory says it (PSS at its peak)",
+                reason="how much memory a worker takes: --worker-memory says it (PSS at its peak), "
+                "or --from a run",
             )
         elif workers is None:
             yield NotJudged(rule=MEMORY.name, reason=_uncounted(unit, server))

@@ -44,7 +44,7 @@ def _backlog(deployment: Deployment, measured: Measured) -> Iterator[Finding | N
 
 def _somaxconn(container: Container) -> Fact[int] | None:
     """Give the limit, None where it is the machine's and so in none of the files."""
-    if container.platform in {Platform.SYSTEMD, Platform.PROCFILE}:
+    if container.platform in {Platform.SYSTEMD, Platform.SUPERVISORD, Platform.PROCFILE}:
         return None
     given = container.sysctls.get("net.core.somaxconn")
     if given is None:

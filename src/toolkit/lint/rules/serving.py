@@ -140,6 +140,13 @@ def _slow_clients(deployment: Deployment, measured: Measured) -> Iterator[Findin
             )
 
 
+_BUFFERING = {
+    "nginx": "proxy_request_buffering on",
+    "Traefik": "a middleware of Traefik's with buffering.maxRequestBodyBytes",
+}
+"""How a proxy is told to read a whole request first."""
+
+
 def _unbuffered(unit: Unit, kind: Fact[str]) -> Iterator[Finding]:
     for proxy in unit.proxies:
         if proxy.buffers is None or proxy.buffers.value:
@@ -149,8 +156,9 @@ def _unbuffered(unit: Unit, kind: Fact[str]) -> Iterator[Finding]:
             severity=Severity.WARNING,
             where=proxy.buffers.where,
             message=f"{unit.name}: {kind.value} workers{kind.said} ({kind.where}) serve one client "
-            "at a time, and the proxy sends requests on while it still receives them",
-            fix="proxy_request_buffering on; or a worker class with threads or coroutines",
+            "at a time, and the proxy sends requests on while it still receives them"
+            f"{proxy.buffers.said}",
+            fix=f"{_BUFFERING[proxy.software]}; or a worker class with threads or coroutines",
             others=(kind.where,),
         )
 

@@ -94,6 +94,10 @@ def _hard(unit: Unit, server: Server, given: Fact[str] | None, signal: str, righ
         Platform.COMPOSE: f"stop_signal: {right}",
         Platform.SYSTEMD: f"KillSignal={right}",
     }.get(unit.container.platform, f"STOPSIGNAL {right}")
+    if unit.container.supervisor == "supervisord":
+        setting = f"stopsignal={right.removeprefix('SIG')}"
+    elif unit.container.supervisor:
+        setting = f"a file down-signal beside run, with {right}"
     return Finding(
         rule=STOP_SIGNAL.name,
         severity=Severity.ERROR,
@@ -123,7 +127,8 @@ def _exec_form(deployment: Deployment, measured: Measured) -> Iterator[Finding |
     for unit in deployment.units:
         command = unit.command
         # systemd asks all processes of a unit, as Procfile platforms do
-        if command is None or not command.shell or unit.container.platform not in CONTAINERS:
+        asks_one = unit.container.platform in CONTAINERS or unit.container.supervisor
+        if command is None or not command.shell or not asks_one or unit.container.stops_group:
             continue
         if unit.server is None or is_for_development(command.where):
             continue
@@ -138,6 +143,8 @@ def _exec_form(deployment: Deployment, measured: Measured) -> Iterator[Finding |
 
 
 def _without_shell(unit: Unit, command: Command) -> str:
+    if unit.container.supervisor == "supervisord" and not command.where.path.endswith(".sh"):
+        return f"command={_short(shlex.join(command.words))}, or stopasgroup=true"
     if unit.image is not None and command.where.path == unit.image.path:
         if any("$" in word for word in command.words):
             return f'CMD ["sh", "-c", "exec {command.words[0]} ..."]'

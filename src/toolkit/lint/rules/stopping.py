@@ -37,7 +37,8 @@ def _graceful(deployment: Deployment, measured: Measured) -> Iterator[Finding | 
             continue
         yield from _unfinished(unit, server, measured)
         # how long a container is waited for that only `docker run` starts, no file says
-        if grace is not None and unit.container.platform is not Platform.DOCKER:
+        said = bool(unit.container.grace_setting) or unit.container.platform is not Platform.DOCKER
+        if grace is not None and said:
             yield from _killed(unit, server, grace, measured)
 
 
@@ -132,6 +133,8 @@ def _longer(container: Container, server: Server, need: float, left: float) -> s
 
 def _grace_setting(container: Container, least: float) -> str:
     number = math.ceil(least)
+    if container.grace_setting:
+        return container.grace_setting.format(seconds=number, milliseconds=number * 1000)
     if container.platform is Platform.KUBERNETES:
         return f"terminationGracePeriodSeconds: {number}"
     if container.platform is Platform.SYSTEMD:

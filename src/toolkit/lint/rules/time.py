@@ -63,6 +63,8 @@ def _patience(proxy: Proxy) -> float:
 
 
 def _directive(proxy: Proxy, least: float) -> str:
+    if proxy.software == "Traefik":
+        return f"responseHeaderTimeout {math.ceil(least)}s"
     prefix = "proxy" if proxy.protocol == "http" else proxy.protocol
     return f"{prefix}_read_timeout {math.ceil(least)}s"
 

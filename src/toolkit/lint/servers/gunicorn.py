@@ -10,12 +10,12 @@ import shlex
 from collections.abc import Mapping
 
 from toolkit.lint.facts import Fact, Server, ServerKind
-from toolkit.lint.reading import ReadError
 from toolkit.lint.servers import gunicorn_config
 from toolkit.lint.servers.arguments import Given, Options, split
 from toolkit.lint.servers.settings import Settings, from_text, layer_of
 from toolkit.lint.servers.starting import Starting
 from toolkit.lint.shell.values import is_known
+from toolkit.reading import ReadError
 
 _OPTIONS = Options.of(
     "config=-c,--config bind=-b,--bind backlog=--backlog workers=-w,--workers "

@@ -4,9 +4,9 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import ReadError, python_of
 from toolkit.lint.servers.evaluating import Evaluator
 from toolkit.lint.servers.settings import UNKNOWN, ByCpus, Unknown, from_text
+from toolkit.reading import ReadError, python_of
 
 _MOST_STEPS = 5_000
 _MOST_CALLS = 10

@@ -5,8 +5,8 @@ import tomllib
 from collections.abc import Mapping
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import ReadError, lines_of
 from toolkit.lint.servers import gunicorn_config
+from toolkit.reading import ReadError, lines_of
 
 _KEY = re.compile(r"\s*[\"']?([A-Za-z_]\w*)[\"']?\s*=")
 

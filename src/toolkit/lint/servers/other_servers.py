@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping
 
 from toolkit.lint.facts import Fact, Server, ServerKind
-from toolkit.lint.reading import ReadError
 from toolkit.lint.servers import hypercorn_config
 from toolkit.lint.servers import options as table
 from toolkit.lint.servers.arguments import Given, Options, split
 from toolkit.lint.servers.settings import Settings, from_text, layer_of
 from toolkit.lint.servers.starting import Starting
 from toolkit.lint.shell.values import is_known
+from toolkit.reading import ReadError
 
 _TRUSTED = "forwarded_allow_ips"
 UVICORN_VARIABLES = {"WEB_CONCURRENCY": "workers", "FORWARDED_ALLOW_IPS": _TRUSTED}

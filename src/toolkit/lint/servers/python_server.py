@@ -4,11 +4,11 @@ import ast
 from collections.abc import Iterator, Mapping
 
 from toolkit.lint.facts import Fact, Server, ServerKind, Where
-from toolkit.lint.reading import ReadError, python_of
 from toolkit.lint.servers.evaluating import Evaluator
 from toolkit.lint.servers.options import UVICORN_DEFAULTS
 from toolkit.lint.servers.other_servers import UVICORN_VARIABLES, uvicorn_of
 from toolkit.lint.servers.settings import Settings, Unknown, from_text, integer_of
+from toolkit.reading import ReadError, python_of
 
 _FRAMEWORKS = frozenset({"bottle", "dash", "flask", "quart"})
 _ARGUMENTS = frozenset({"debug", "host", "port", "threaded", "use_reloader"})

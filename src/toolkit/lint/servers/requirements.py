@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import Files, lines_of
+from toolkit.reading import Files, lines_of
 
 _PINNED = re.compile(
     # without going back: a line may be a million blanks

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from toolkit.lint.facts import Fact, Server, ServerKind, Where
-from toolkit.lint.reading import lines_of
 from toolkit.lint.servers.settings import UNKNOWN, ByCpus, Settings, from_text
 from toolkit.lint.servers.starting import Starting
+from toolkit.reading import lines_of
 
 _MOST_FILES = 20
 _MOST_OPTIONS = 5_000

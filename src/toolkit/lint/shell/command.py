@@ -10,21 +10,23 @@ Debian 12 and 13, bash 5.2.15, BusyBox 1.35):
 - all of them stay while they go through a script in a file, whatever its last line.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from toolkit.lint.facts import NONE, Command, Fact, Where
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.run import Find, Shell, Started, Surroundings
 from toolkit.lint.shell.serving import Serves, serves
 from toolkit.lint.shell.syntax import parse
 from toolkit.lint.shell.values import Values
-from toolkit.lint.shell.wrappers import SHELLS, Args, name_of, unwrap
+from toolkit.lint.shell.wrappers import SHELLS, Args, is_python, name_of, unwrap
+from toolkit.reading import ReadError
 
 ScriptFinder = Callable[[str], tuple[str, str] | None]
 """Give the path in the folder and the text of a script by its path in the container."""
 
 _MOST_DEEP = 16
 _OPTIONS_WITH_VALUE = frozenset({"--rcfile", "--init-file"})
+_BECOMES = re.compile(r"\bos\.exec[lv]p?e?\(")
 _NO_SCRIPT = (".py", ".js", ".rb", ".pl", ".php", ".jar")
 
 
@@ -108,6 +110,9 @@ class _Starter:
             return plain
         if name_of(args) in SHELLS:
             return self._of_options(args, around)
+        handed = _handed_on_by_python(args, self.script)
+        if handed:
+            return self.start(handed, around)
         if name_of(args).endswith(_NO_SCRIPT):
             return plain
         found = self.script(args[0].value)
@@ -170,6 +175,15 @@ class _Starter:
         started = Shell(values, self.start, self.script, around).run(parse(text))
         self.running.pop()
         return started
+
+
+def _handed_on_by_python(args: Args, script: ScriptFinder) -> Args:
+    """Give what ``python entrypoint.py PROGRAM ...`` becomes; nothing if it stays itself."""
+    at = 1 if is_python(name_of(args)) else 0
+    if len(args) < at + 2 or not args[at].value.endswith(".py"):
+        return ()
+    found = script(args[at].value)
+    return args[at + 1 :] if found is not None and _BECOMES.search(found[1]) else ()
 
 
 def _is_shells(path: str, text: str) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.tree import Operator, Token, Word
+from toolkit.reading import ReadError
 
 
 class Cursor:

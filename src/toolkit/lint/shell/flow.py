@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.state import State
 from toolkit.lint.shell.tree import (
     Case,
@@ -23,6 +22,7 @@ from toolkit.lint.shell.tree import (
     Simple,
 )
 from toolkit.lint.shell.values import is_known
+from toolkit.reading import ReadError
 
 _MOST_STEPS = 2_000
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from toolkit.lint.facts import Fact, Where
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.conditions import judge
 from toolkit.lint.shell.flow import Flow
 from toolkit.lint.shell.serving import serves
@@ -19,6 +18,7 @@ from toolkit.lint.shell.syntax import parse
 from toolkit.lint.shell.tree import Function, Node, Script, Simple
 from toolkit.lint.shell.values import Values
 from toolkit.lint.shell.wrappers import Args
+from toolkit.reading import ReadError
 
 _MOST_CALLS = 12
 _MOST_WORDS = 2_000

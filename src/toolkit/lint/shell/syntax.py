@@ -2,7 +2,6 @@
 
 import re
 
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.cursor import Cursor
 from toolkit.lint.shell.tree import (
     Case,
@@ -21,6 +20,7 @@ from toolkit.lint.shell.tree import (
     Word,
 )
 from toolkit.lint.shell.words import tokens_of
+from toolkit.reading import ReadError
 
 _MOST_NESTED = 40
 _MOST_LETTERS = 100_000

@@ -8,8 +8,8 @@ find the command that a script starts; nothing is executed.
 import re
 from collections.abc import Iterator
 
-from toolkit.lint.reading import ReadError
 from toolkit.lint.shell.tree import Computed, Operator, Part, Text, Token, Variable, Word
+from toolkit.reading import ReadError
 
 _MOST_NESTED = 20
 

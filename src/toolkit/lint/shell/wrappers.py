@@ -134,10 +134,15 @@ def name_of(args: Sequence[Fact[str]]) -> str:
     return PurePosixPath(args[0].value).name if args else ""
 
 
+def is_python(name: str) -> bool:
+    """Tell whether a program is an interpreter of Python."""
+    return _PYTHON.fullmatch(name) is not None
+
+
 def unwrap(args: Args) -> Inside | None:
     """Take off one wrapper; None if the first word is none."""
     name = name_of(args)
-    if _PYTHON.fullmatch(name):
+    if is_python(name):
         return _of_python(args)
     wrapper = _WRAPPERS.get(name)
     if wrapper is None:

@@ -2,8 +2,8 @@
 
 import re
 
-from toolkit.lint.reading import Files
 from toolkit.model import Interface
+from toolkit.reading import Files
 
 _FILES = frozenset({"pyproject.toml", "uv.lock", "poetry.lock"})
 _MAJOR = re.compile(

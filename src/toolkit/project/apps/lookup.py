@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.errors import ConfigError
-from toolkit.lint.reading import Files
 from toolkit.project.apps.candidates import Candidates, find_candidates
 from toolkit.project.apps.checking import check
 from toolkit.project.apps.found import FoundApp
 from toolkit.project.apps.sources import Sources
 from toolkit.project.apps.targets import SPELLING, parse_target
+from toolkit.reading import Files
 
 __all__ = ["FoundApp", "find_app", "sources_of"]
 

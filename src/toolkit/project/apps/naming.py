@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from toolkit.lint.reading import Files
 from toolkit.project.apps.sources import parse
+from toolkit.reading import Files
 
 _MOST_FILES = 60
 _MOST_TEXT = 100_000

@@ -2,12 +2,11 @@
 
 import ast
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from toolkit.lint.reading import Files
 from toolkit.project.apps.bindings import Bindings
+from toolkit.reading import Files, ReadError, python_of
 
 MOST_PARSED = 3_000
 """Modules; the largest Flask applications that are published have about 2,000."""
@@ -230,9 +229,6 @@ def parse(text: str | None) -> ast.Module | None:
     if text is None:
         return None
     try:
-        with warnings.catch_warnings():
-            # of other people's regular expressions
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return python_of(text)
+    except ReadError:
         return None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.lint.reading import MOST_BYTES, MOST_FILES, Files, ReadError, python_of
+from toolkit.reading import MOST_BYTES, MOST_FILES, Files, ReadError, python_of
 
 
 def write(folder: Path, path: str, content: bytes = b"text\n") -> None:
@@ -101,7 +101,7 @@ def test_a_file_that_has_grown_meanwhile_is_not_read(tmp_path: Path) -> None:
 def test_of_too_many_files_those_nearest_to_the_top_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("toolkit.lint.reading.MOST_FILES", 3)
+    monkeypatch.setattr("toolkit.reading.MOST_FILES", 3)
     write(tmp_path, "a/deep/one.txt")
     write(tmp_path, "z.txt")
     files = Files.of(tmp_path)
