@@ -1,6 +1,6 @@
 """Were the rows of a run set up alike, but for what is compared? Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from toolkit.measured import StackFacts
@@ -56,23 +56,51 @@ def _setting(name: str, found: Mapping[str, str | None]) -> Setting:
     )
 
 
-def find_disparities(stacks: Sequence[StackFacts]) -> tuple[str, ...]:
-    """Say what differs between the rows of a run without being what is compared."""
-    return tuple(_disparities(stacks))
+def find_disparities(stacks: Sequence[StackFacts], beside: Collection[str] = ()) -> tuple[str, ...]:
+    """Say what differs between the rows of a run without being what is compared.
+
+    Args:
+        stacks: What was measured.
+        beside: Ids of those that stand beside the others: apps with other packages, too.
+    """
+    return tuple(_disparities(stacks, beside))
 
 
-def _disparities(stacks: Sequence[StackFacts]) -> Iterator[str]:
+def _disparities(stacks: Sequence[StackFacts], beside: Collection[str]) -> Iterator[str]:
     pythons = {stack.python for stack in stacks}
     if len(pythons) > 1:
         yield f"The stacks ran on different versions of Python: {', '.join(sorted(pythons))}."
-    for name, found in _values(stack.packages for stack in stacks):
-        if len(found) > 1:
-            yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
+    main = _versions(stack for stack in stacks if stack.id not in beside)
+    other = _versions(stack for stack in stacks if stack.id in beside)
+    for name in sorted(main.keys() | other.keys()):
+        for found in (main.get(name, ()), other.get(name, ())):
+            if len(found) > 1:
+                yield f"The stacks had different versions of {name}: {', '.join(sorted(found))}."
+    yield from _apart(main, other)
     varied = {name.upper() for stack in stacks for name in stack.varied}
     for name, found in _values(stack.settings for stack in stacks):
         if len(found) > 1 and name not in varied:
             yield f"The stacks had different settings of {name}: {', '.join(sorted(found))}."
     yield from _lacking(stacks)
+
+
+def _versions(stacks: Iterable[StackFacts]) -> dict[str, set[str]]:
+    return dict(_values(stack.packages for stack in stacks))
+
+
+def _apart(main: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> Iterator[str]:
+    """Name the packages of which an app has another version than what stands beside it."""
+    differing = [
+        f"{name} ({_one(main[name])}, beside it {_one(other[name])})"
+        for name in sorted(main.keys() & other.keys(), key=str.lower)
+        if main[name] != other[name]
+    ]
+    if differing:
+        yield f"The app's packages are not those of the reference apps: {', '.join(differing)}."
+
+
+def _one(versions: set[str]) -> str:
+    return " or ".join(sorted(versions))
 
 
 def _values(items: Iterable[Mapping[str, str]]) -> list[tuple[str, set[str]]]:

@@ -1,6 +1,7 @@
 """A user's own app, laid out as the reference apps are: what builds and serves those does the rest.
 
-PLACE/apps/NAME/        the project's files, app.toml, requirements.txt, toolkit_app.py
+PLACE/apps/NAME/        the project's files, app.toml, requirements.txt, toolkit_app.py, and
+                        toolkit_constraints.txt where there is something to limit
 PLACE/apps/shared/      empty
 PLACE/deploy/servers/   the servers, without the packages that the app pins itself
 PLACE/docker/           the recipe
@@ -9,19 +10,20 @@ PLACE/docker/           the recipe
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.catalog import Catalog
+from toolkit.catalog import CONSTRAINTS, Catalog
 from toolkit.project.installed import describe
+from toolkit.project.limiting import limits_of
 from toolkit.project.packages.dependencies import Requirements, logical_lines, name_of, names
+from toolkit.project.packages.pins import HASH_OPTION
 
 MODULE = "toolkit_app"
 """What servers import: the app by one name, however it is made."""
 
 _LOCK = "requirements.txt"
-_HASH = re.compile(r"\s*--hash=\S+")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__")
 
 
@@ -74,25 +76,32 @@ def stage(own: OwnApp, sources: Path | None, installation: Catalog, place: Path)
     (place / "apps" / "shared" / "README.md").write_text("Nothing: an app of its own.\n")
     for part in ("deploy/servers", "docker"):
         shutil.copytree(installation.path / part, place / part, ignore=_LEFT_OUT)
-    hashed = own.requirements.hashed
-    (app / _LOCK).write_text(own.requirements.text, encoding="utf-8")
-    for lock in (place / "deploy" / "servers").glob(f"*/{_LOCK}"):
-        text = _without(lock.read_text(encoding="utf-8"), names(own.requirements), hashed=hashed)
-        lock.write_text(text, encoding="utf-8")
+    _pin(own.requirements, app, sorted((place / "deploy" / "servers").glob(f"*/{_LOCK}")))
     (app / "app.toml").write_text(_described(own), encoding="utf-8")
     (app / f"{MODULE}.py").write_text(_module(own.target), encoding="utf-8")
     return Catalog(place)
 
 
-def _without(lock: str, pinned: Iterable[str], *, hashed: bool) -> str:
-    """Give a server's lock without what the app pins, and without hashes if the app has none.
+def _pin(requirements: Requirements, app: Path, locks: Sequence[Path]) -> None:
+    """Write what is installed: the app's packages, and in servers' locks what they leave open.
 
     The app's own versions are what it is deployed with; pip refuses them if the server cannot work
     with them.
     """
-    left_out = frozenset(pinned)
-    kept = [line for line in logical_lines(lock) if name_of(line) not in left_out]
-    lines = kept if hashed else [_HASH.sub("", line) for line in kept]
+    found = {lock: lock.read_text(encoding="utf-8") for lock in locks}
+    limits = limits_of(requirements, found.values())
+    lines = logical_lines(requirements.text)
+    own = lines if limits.hashed else [HASH_OPTION.sub("", line) for line in lines]
+    (app / _LOCK).write_text(_text(own), encoding="utf-8")
+    if limits.text:
+        (app / CONSTRAINTS).write_text(limits.text, encoding="utf-8")
+    left_out = names(requirements)
+    for lock, text in found.items():
+        kept = (line for line in logical_lines(text) if name_of(line) not in left_out)
+        lock.write_text(_text(limits.applied(kept)), encoding="utf-8")
+
+
+def _text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import toolkit.runtime.probe
 from toolkit.catalog import Catalog
@@ -162,6 +163,7 @@ class DockerRuntime:
         self._numbers = itertools.count(1)
         self._images = Images(engine, catalog, image)
         self._tags: dict[str, str] = {}
+        self._probed: dict[str | None, dict[str, Any]] = {}
         self.facts = RuntimeFacts(
             name="docker",
             reason=reason,
@@ -175,13 +177,17 @@ class DockerRuntime:
         """See ``ports.Runtime``."""
         tag = self._images.of_stack(stack, observer)
         self._tags[stack.id] = tag
-        code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
-        made_of = json.loads(self._engine.output_of(tag, ["python", "-c", code], self._run))
+        image = self._engine.image_id(tag)
+        # a stack in other settings has the same image
+        if image not in self._probed:
+            code = Path(toolkit.runtime.probe.__file__).read_text(encoding="utf-8")
+            found = self._engine.output_of(tag, ["python", "-c", code], self._run)
+            self._probed[image] = json.loads(found)
         return facts_of(
             stack,
             self._environment(stack, _CONTAINER_PORT),
-            made_of,
-            image=self._engine.image_id(tag),
+            self._probed[image],
+            image=image,
         )
 
     @contextlib.contextmanager

@@ -51,9 +51,12 @@ def ensure_environment(stack: Stack, image: ImageConfig, observer: Observer) -> 
         InstallFault: The packages cannot be installed.
         EnvironmentFault: It cannot be made: no package index, no space, no permission.
     """
-    locks = recipe.locks(stack)
-    inputs = recipe.digest({str(i): lock for i, lock in enumerate(locks)}, _python())
+    locks, limits = recipe.locks(stack), recipe.limits(stack)
+    files = locks if limits is None else (*locks, limits)
+    inputs = recipe.digest({str(i): file for i, file in enumerate(files)}, _python())
     requirements = [part for lock in locks for part in ("-r", str(lock))]
+    if limits is not None:
+        requirements += ["-c", str(limits)]
     if recipe.have_hashes(locks):
         requirements.insert(0, "--require-hashes")
     if stack.app.wheels_only:

@@ -53,7 +53,7 @@ class Images:
         """
         recipe.locks(stack)
         base = self._find_base(observer)
-        files = recipe.files_of(stack, self._catalog)
+        files = recipe.files_of(stack)
         bundle = recipe.find_ca_bundle(self._image.ca_bundle)
         inputs = self._digest(files, base, self._image.index_url)
         tag = f"toolkit/{stack.app.name}-{stack.server.name}:{inputs}"
@@ -69,6 +69,9 @@ class Images:
         }
         if not recipe.have_hashes(recipe.locks(stack)):
             arguments["HASHES"] = ""
+        limits = recipe.limits(stack)
+        if limits is not None:
+            arguments["LIMITS"] = f"-c app/{limits.name}"
         if not stack.app.wheels_only:
             arguments["WHEELS"] = ""
         return self._build(recipe.DOCKERFILE, files, base, tag, inputs, arguments)

@@ -143,6 +143,7 @@ class ProcessRuntime:
         self._guardian = guardian
         self._port = port
         self._environments: dict[str, Path] = {}
+        self._probed: dict[Path, dict[str, Any]] = {}
         self._not_kept = contextlib.ExitStack()
         self.facts = RuntimeFacts(
             name="process",
@@ -162,7 +163,10 @@ class ProcessRuntime:
         self._environments[stack.id] = folder
         knobs = stack.knobs(self._knobs)
         settings = environment_of(knobs, host="127.0.0.1", port=self._port or 8000)
-        return facts_of(stack, settings, self._made_of(folder, stack.id))
+        # a stack in other settings has the same environment
+        if folder not in self._probed or self._image.rebuild:
+            self._probed[folder] = self._made_of(folder, stack.id)
+        return facts_of(stack, settings, self._probed[folder])
 
     def _made_of(self, folder: Path, name: str) -> dict[str, Any]:
         """Ask an environment what is installed in it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import toolkit.delaying
 import toolkit.serve
-from toolkit.catalog import Catalog
+from toolkit.catalog import CONSTRAINTS, Catalog
 from toolkit.errors import ConfigError
 from toolkit.model import Stack
 
@@ -33,14 +33,23 @@ def locks(stack: Stack) -> tuple[Path, Path]:
     return files
 
 
+def limits(stack: Stack) -> Path | None:
+    """Name the file that limits what is installed, beyond the pins; None if there is none."""
+    file = stack.app.path / CONSTRAINTS
+    return file if file.is_file() else None
+
+
 def have_hashes(files: Iterable[Path]) -> bool:
     """Tell whether requirements are pinned by hashes, which pip wants of all or of none."""
     return any("--hash=" in file.read_text(encoding="utf-8") for file in files)
 
 
-def files_of(stack: Stack, catalog: Catalog) -> dict[str, Path]:
-    """Give the build context of a stack: path in the context to file, as the recipe expects it."""
-    top = catalog.path
+def files_of(stack: Stack) -> dict[str, Path]:
+    """Give the build context of a stack: path in the context to file, as the recipe expects it.
+
+    Its app and its server lie in one catalog, and the recipe with them.
+    """
+    top = stack.app.path.parents[1]
     servers = top / "deploy" / "servers"
     parts = [
         *_tree(stack.app.path),

@@ -30,15 +30,27 @@ def read_pyproject(file: Table, folder: Path, extras: Sequence[str]) -> Found | 
         Broken: It is damaged, or has no such extra.
     """
     project, tools = file.table("project"), file.table("tool")
-    poetry = tools.table("poetry")
+    poetry, uv = tools.table("poetry"), tools.table("uv")
     if "dependencies" in project.texts("dynamic") and "dependencies" not in poetry:
-        return _dynamic(tools, project, folder, extras)
+        return _limited(_dynamic(tools, project, folder, extras), uv)
     if project.values and "dependencies" not in project.texts("dynamic"):
-        return _standard(project, tools.table("uv").table("sources"), extras)
+        return _limited(_standard(project, uv.table("sources"), extras), uv)
     if "dependencies" in poetry:
         _check(extras, poetry.table("extras"))
         return poetry_project.read(poetry, extras)
     return None
+
+
+def _limited(found: Found | None, uv: Table) -> Found | None:
+    """Apply what ``constraint-dependencies`` of ``[tool.uv]`` says of versions.
+
+    https://docs.astral.sh/uv/reference/settings/#constraint-dependencies
+    """
+    if found is None:
+        return None
+    limits = [pin_of(text) for text in uv.texts("constraint-dependencies")]
+    pins, rest = requirements_file.constrained(found.pins, (*found.constraints, *limits))
+    return replace(found, pins=pins, constraints=rest)
 
 
 def read_setup_cfg(text: str, folder: Path, extras: Sequence[str]) -> Found | None:

@@ -40,7 +40,8 @@ class Requirements:
         passed_over: Other files that say what is installed, and are not used.
         notes: What the user should know, one matter each.
         python: Which Pythons the project is for (PEP 440); empty if it does not say.
-        constraints: Lines for ``pip install -c``: versions of packages that others may ask for.
+        constraints: Lines for ``pip install -c``: versions of packages that others may ask for, the
+            servers among them.
         local: Folders and archives of the project that it needs and that are not installed.
     """
 
@@ -135,6 +136,7 @@ def with_more(requirements: Requirements | None, install: Sequence[str]) -> Requ
     added = {pin.name for pin in more}
     pins = (*(pin for pin in parse(requirements.text) if pin.name not in added), *more)
     sources = (requirements.source, "--install")
+    limits = (pin for pin in parse(requirements.constraints) if pin.name not in added)
     outdated = set(_notes(parse(requirements.text)))
     kept = (note for note in requirements.notes if note not in outdated)
     return replace(
@@ -144,6 +146,7 @@ def with_more(requirements: Requirements | None, install: Sequence[str]) -> Requ
         pinned=all(pin.exact for pin in pins),
         hashed=are_hashed(pins),
         notes=tuple(dict.fromkeys((*kept, *_notes(pins)))),
+        constraints=render(limits),
     )
 
 

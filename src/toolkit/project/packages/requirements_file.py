@@ -4,6 +4,7 @@ https://pip.pypa.io/en/stable/reference/requirements-file-format/
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -140,12 +141,8 @@ def read(folder: Path, path: str) -> Listed:
     """
     reading = _Reading(folder, path)
     reading.read(path, constrains=False)
-    pins, constraints = _merged(reading.pins, reading.constraints)
+    pins, constraints = constrained(reading.pins, reading.constraints)
     notes = list(reading.told())
-    if constraints:
-        notes.append(
-            f"Constraints on packages that are not in the list itself: {len(constraints)}."
-        )
     used = tuple(sorted({name for name, _ in reading.seen} - {path}))
     return Listed(
         found=Found(
@@ -178,8 +175,15 @@ def file_inside(folder: Path, path: str) -> Path:
     return file
 
 
-def _merged(pins: list[Pin], constraints: list[Pin]) -> tuple[tuple[Pin, ...], tuple[Pin, ...]]:
-    """Apply constraints to the packages that are listed; give the rest as they are."""
+def constrained(
+    pins: Iterable[Pin], constraints: Iterable[Pin]
+) -> tuple[tuple[Pin, ...], tuple[Pin, ...]]:
+    """Apply constraints to the packages that are listed; give the rest as they are.
+
+    A constraint says which version of a package will do, and not that it is installed, nor with
+    which extras: https://pip.pypa.io/en/stable/user_guide/#constraints-files.
+    """
+    pins = tuple(pins)
     simple: dict[str, list[Pin]] = {}
     rest = []
     listed = {pin.name for pin in pins}
@@ -187,7 +191,7 @@ def _merged(pins: list[Pin], constraints: list[Pin]) -> tuple[tuple[Pin, ...], t
         if constraint.name in listed and not constraint.marker and not constraint.url:
             simple.setdefault(constraint.name, []).append(constraint)
         else:
-            rest.append(constraint)
+            rest.append(replace(constraint, extras=()))
     merged = []
     for pin in pins:
         for constraint in simple.get(pin.name, []) if not pin.url else []:

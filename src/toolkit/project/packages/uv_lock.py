@@ -1,6 +1,6 @@
 """uv.lock: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +17,7 @@ from toolkit.project.packages.markers import (
     decide_by,
     marker_of,
 )
-from toolkit.project.packages.pins import Found, Pin, locked
+from toolkit.project.packages.pins import Found, Pin, locked, pin_of
 from toolkit.project.packages.reach import reach
 from toolkit.spelling import did_you_mean
 
@@ -107,10 +107,19 @@ def read(lock: Table, *, home: str, extras: Sequence[str]) -> Found:
             pins.append(pin)
     return Found(
         pins=tuple(pins),
+        constraints=tuple(_limits(lock, {pin.name for pin in pins})),
         notes=notes.texts(),
         python=lock.text("requires-python"),
         local=tuple(sorted(notes.local)),
     )
+
+
+def _limits(lock: Table, locked_names: Collection[str]) -> Iterator[Pin]:
+    """Give the project's ``constraint-dependencies``, but for those that the lock has heeded."""
+    for entry in lock.table("manifest").tables("constraints"):
+        name, marker = entry.text("name"), entry.text("marker")
+        if "specifier" in entry and canonicalize_name(name) not in locked_names:
+            yield pin_of(f"{name}{entry.text('specifier')}" + (f" ; {marker}" if marker else ""))
 
 
 def knows(lock: Table, home: str) -> bool:
