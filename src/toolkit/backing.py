@@ -18,12 +18,14 @@ from toolkit.ports import Backing, Observer, Platform, Runtime
 class OwnNeeds:
     """What the servers of a user's own app are given.
 
+    Those of reference apps that stand beside it are not.
+
     Attributes:
         variables: For all of them; ``{NAME}`` in a value is the address of a service. Nobody else
             is told what is in them.
         images: Services that are started for the run.
         database_variable: In which they find the URL of their database ...
-        database_scheme: ... and how that begins, as ``postgresql+psycopg``.
+        database_scheme: ... and how that begins, as ``postgresql+psycopg``; empty: they have none.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -79,25 +81,26 @@ class Backings:
         Raises:
             StackError: It cannot be made.
         """
-        databases = self._databases_of(stack)
+        own, databases = self._own_of(stack), self._databases_of(stack)
         if databases is None:
             return
 
         def make_tables(url: str) -> None:
-            environment = {**self._common(), **self._naming(url)}
+            environment = {**self._common(own), **_naming(url, own)}
             for command in stack.app.prepare:
                 self._runtime.run_once(stack, command, environment)
 
-        as_all = not self._side and self._own is None
-        databases.prepare(self._key(stack), make_tables, as_all=as_all)
+        reference = own is None
+        as_all = not self._side and reference
+        databases.prepare(self._key(stack), make_tables, as_all=as_all, filled=reference)
 
     def environment(self, stack: Stack) -> dict[str, str]:
         """Give the variables for a new server of a stack, which finds a database as it was made."""
-        databases = self._databases_of(stack)
+        own, databases = self._own_of(stack), self._databases_of(stack)
         if databases is None:
-            return self._common()
+            return self._common(own)
         name = {"name": self._side} if self._side else {}
-        return {**self._common(), **self._naming(databases.fresh(self._key(stack), **name))}
+        return {**self._common(own), **_naming(databases.fresh(self._key(stack), **name), own)}
 
     def has(self, need: Need) -> bool:
         """Tell whether there is a service for a need."""
@@ -113,25 +116,23 @@ class Backings:
 
     def _databases_of(self, stack: Stack) -> Databases | None:
         """Give what makes the databases of an app, None if it has none."""
-        return self.databases if stack.app.prepare or self._own is not None else None
+        own = self._own_of(stack)
+        wanted = bool(stack.app.prepare) if own is None else bool(own.database_scheme)
+        return self.databases if wanted else None
+
+    def _own_of(self, stack: Stack) -> OwnNeeds | None:
+        """Give what a stack of a user's own app is given, None for one of a reference app."""
+        return self._own if stack.work is None else None
 
     def _key(self, stack: Stack) -> str:
         return f"{self._side} {stack.app.name}".strip()
 
-    def _naming(self, url: str) -> dict[str, str]:
-        """Tell servers where their database is."""
-        own = self._own
-        if own is None:
-            return {"DATABASE_URL": url}
-        spelt = urlsplit(url)._replace(scheme=own.database_scheme)
-        return {own.database_variable: urlunsplit(spelt)}
-
-    def _common(self) -> dict[str, str]:
+    def _common(self, own: OwnNeeds | None) -> dict[str, str]:
         found = {"SECRET_KEY": self._secret}
         upstream = self.started.get(Need.UPSTREAM)
         if upstream is not None:
             found["UPSTREAM_URL"] = upstream.url_for_servers
-        for name, value in self._own.variables.items() if self._own is not None else ():
+        for name, value in own.variables.items() if own is not None else ():
             found[name] = self._with_addresses(value)
         return found
 
@@ -148,7 +149,7 @@ def open_backings(
     shared: Path,
     observer: Observer,
     *,
-    knobs: Knobs,
+    knobs: Knobs | None,
     optional: bool = False,
     own: OwnNeeds | None = None,
 ) -> Iterator[Backings]:
@@ -159,7 +160,8 @@ def open_backings(
         needs: Which.
         shared: Folder ``apps/shared``, with the statements for the database.
         observer: Told what is started.
-        knobs: Settings of every server, whose connections the database must take.
+        knobs: Settings of every server of reference apps, whose connections the database must
+            take; None: there is none.
         optional: Go on without those that cannot be had.
         own: What the servers of a user's own app are given, None for the reference apps.
 
@@ -167,7 +169,7 @@ def open_backings(
         ConfigError: The servers may open more connections than the database takes.
         EnvironmentFault: One cannot be had here.
     """
-    if Need.DATABASE in needs and own is None and not knobs.fit_the_database:
+    if Need.DATABASE in needs and knobs is not None and not knobs.fit_the_database:
         most = 2 * knobs.workers * knobs.database_pool
         raise ConfigError(
             f"{knobs.workers} workers with pools of {knobs.database_pool} may open {most} database "
@@ -190,8 +192,8 @@ def open_backings(
                     Databases(
                         url=database.url,
                         url_for_servers=database.url_for_servers,
-                        schema=_statements(shared, "schema.sql") if own is None else "",
-                        seed=_statements(shared, "seed.sql") if own is None else "",
+                        schema=_statements(shared, "schema.sql"),
+                        seed=_statements(shared, "seed.sql"),
                     )
                 )
             )
@@ -214,6 +216,14 @@ def own_services(
                 platform.backing_image(image, observer)
             )
         yield
+
+
+def _naming(url: str, own: OwnNeeds | None) -> dict[str, str]:
+    """Tell servers where their database is."""
+    if own is None:
+        return {"DATABASE_URL": url}
+    spelt = urlsplit(url)._replace(scheme=own.database_scheme)
+    return {own.database_variable: urlunsplit(spelt)}
 
 
 def _statements(shared: Path, name: str) -> str:

@@ -15,12 +15,16 @@ from toolkit.model import (
     Broken,
     Interface,
     Need,
+    Production,
     Server,
     Stack,
     Workload,
 )
 from toolkit.parameters import Parameters
 from toolkit.spelling import did_you_mean
+
+CONSTRAINTS = "toolkit_constraints.txt"
+"""File of an app that limits the versions of what is installed with it; most have none."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -210,12 +214,24 @@ def _read_app(file: Path) -> App:
                 "search": tuple(data.get("search", ())),
                 "writable": tuple(data.get("writable", ())),
                 "environment": _texts(data.get("environment", {}), "environment"),
+                "production": _read_production(data.get("production", {})),
             },
             name=file.parent.name,
             path=file.parent,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{file}: {error}") from error
+
+
+def _read_production(data: dict[str, Any]) -> Production:
+    return Production(
+        **{
+            **data,
+            "static": _texts(data.get("static", {}), "static"),
+            "secrets": tuple(data.get("secrets", ())),
+            "environment": _texts(data.get("environment", {}), "environment"),
+        }
+    )
 
 
 def _read_server(file: Path) -> Server:
@@ -228,6 +244,7 @@ def _read_server(file: Path) -> Server:
                 "interfaces": interfaces,
                 "argv": tuple(data["argv"]),
                 "apps": tuple(data.get("apps", ("*",))),
+                "deployed_argv": tuple(data.get("deployed_argv", ())),
             },
             name=file.parent.name,
             path=file.parent,

@@ -86,7 +86,7 @@ class Row:
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
         at_rates: What it did at fixed rates, the lowest first.
-        under_objective: Rate it carried with its p99 within the objective, requests/s; see
+        under_objective: Rate it carried within the objective, requests/s; see
             ``objective.rate_within``.
         valid: How many trials may be used; none if most are invalid, and then the numbers shown are
             those of all.
@@ -159,6 +159,9 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """All stacks under one workload, the fastest first, those without a rank last.
+
+    Stacks that do other work (``Run.beside``) have ratios, and no ranks: they come after the
+    others.
 
     Attributes:
         missing: What more rounds would tell, None if the rounds suffice.
@@ -239,7 +242,8 @@ def _table(run: Run, workload: str) -> Table:
     stacks = dict.fromkeys(trial.stack for trial in run.trials if trial.workload == workload)
     cases = {stack: _case(run, stack, workload) for stack in stacks}
     rows = {stack: _row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()}
-    usable = {stack: _rates(case.usable) for stack, case in cases.items() if case.usable}
+    rates = {stack: _rates(case.usable) for stack, case in cases.items() if case.usable}
+    usable = {stack: found for stack, found in rates.items() if stack not in run.beside}
     ranking = rank(usable)
     # with too few rounds for any difference nobody knows whom a stack ties with
     needed = least_rounds(max(math.comb(len(usable), 2), 1))
@@ -252,11 +256,17 @@ def _table(run: Run, workload: str) -> Table:
         else rows[stack]
         for stack in ranking.order
     ]
-    unranked = [row for stack, row in rows.items() if stack not in usable]
+    beside = sorted(
+        (stack for stack in rates if stack in run.beside),
+        key=lambda stack: -median(rates[stack].values()),
+    )
+    unranked = [row for stack, row in rows.items() if stack not in rates]
+    own = [row for row in unranked if row.stack not in run.beside]
+    others = [rows[stack] for stack in beside]
     return Table(
         workload=workload,
         baseline=run.baseline,
-        rows=(*ranked, *unranked),
+        rows=(*ranked, *own, *others, *(row for row in unranked if row.stack in run.beside)),
         missing=missing_rounds(run) or ranking.missing,
     )
 
@@ -274,7 +284,7 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     row = Row(
         stack=stack,
         at_rates=at_rates,
-        under_objective=rate_within((x.phases for x in case.latency), run.load.objective),
+        under_objective=rate_within((x.phases for x in case.latency), run.load.goal),
         findings=_count_findings(measured),
         failures=tuple(case.failures),
     )

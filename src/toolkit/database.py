@@ -61,13 +61,21 @@ class Databases:
         """Close the connection."""
         self._admin.close()
 
-    def prepare(self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True) -> None:
+    def prepare(
+        self,
+        app: str,
+        make_tables: Callable[[str], None],
+        *,
+        as_all: bool = True,
+        filled: bool = True,
+    ) -> None:
         """Make the template of an app, once: its own tables, and the same rows for all.
 
         Args:
             app: Its name.
             make_tables: Given the URL (for servers) of an empty database, makes the tables.
             as_all: Whether they must be those that all apps share.
+            filled: Whether it gets those rows.
 
         Raises:
             StackError: The tables are not those that all apps share.
@@ -85,8 +93,9 @@ class Databases:
                     f"its migrations make another table {_TABLE!r} than apps/shared/schema.sql: "
                     f"{', '.join(differing)}"
                 )
-            with connect(_with_name(self._url, name)) as connection:
-                connection.execute(self._seed.encode())
+            if filled:
+                with connect(_with_name(self._url, name)) as connection:
+                    connection.execute(self._seed.encode())
         self._templates[app] = name
 
     def fresh(self, app: str, name: str = _TRIAL) -> str:

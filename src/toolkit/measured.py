@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from toolkit.model import Knobs, LoadSettings, Phase, Placement, Trial
+from toolkit.tuned import Tuned
 
 
 class Severity(StrEnum):
@@ -401,12 +402,14 @@ class Failure:
     Attributes:
         stage: prepare, verify, start, load or stop; ``BROKEN_UPSTREAM`` where it was not tried.
         log: Last lines of the server's log.
+        hint: What to do about it; empty if nobody knows.
     """
 
     trial: Trial
     stage: str
     message: str
     log: str = ""
+    hint: str = ""
 
 
 Outcome = Measurement | Failure
@@ -525,8 +528,11 @@ class Run:
 
     Attributes:
         workloads: Ids in the order of the plan.
+        beside: Stacks that are asked for other work than the table in which they stand says, each
+            with that workload.
         backings: Database and upstream, as far as there were any.
         controls: What they do by themselves.
+        tuned: What ``tune`` decided, None for a bench.
     """
 
     id: str
@@ -547,3 +553,5 @@ class Run:
     calibrations: tuple[Calibration, ...] = ()
     stacks: tuple[StackFacts, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    beside: dict[str, str] = field(default_factory=dict)
+    tuned: Tuned | None = None

@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Any
 
 from toolkit.serve import KNOBS
+from toolkit.slo import LatencyTerm, Slo
 
 
 class Interface(StrEnum):
@@ -47,6 +48,25 @@ class BackingImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """What an app is given where it is deployed, beside what it is measured with.
+
+    Attributes:
+        ready: Path that answers 200 while it can do its work (its database answers); empty: none.
+        metrics: Path of its Prometheus metrics; empty: none.
+        static: Folders of it that a proxy serves, by the path that they have: ``/static/``.
+        secrets: Variables that hold secrets, such as SECRET_KEY; not the database's password.
+        environment: Variables of it, in place of those that it is measured with.
+    """
+
+    ready: str = ""
+    metrics: str = ""
+    static: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A web application: a folder with an ``app.toml``.
 
@@ -61,6 +81,7 @@ class App:
         writable: Folders of it that its processes may write to; in a container they begin empty.
         wheels_only: Whether packages are installed only from wheels, which run nothing to install.
         environment: Variables that its processes get.
+        production: What it is given besides where it is deployed.
     """
 
     name: str
@@ -75,6 +96,7 @@ class App:
     writable: tuple[str, ...] = ()
     wheels_only: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    production: Production = field(default_factory=Production)
     path: Path
 
 
@@ -88,6 +110,11 @@ class Server:
         switches: How a boolean knob is spelt, ``{knob: {"on": [...], "off": [...]}}``.
         apps: Globs of the apps it can serve, where the interface does not say it all.
         caution: Why it is never for production; empty if it may be.
+        template: Its configuration file where it is deployed, of deploy/templates/servers; empty:
+            its command says all ...
+        deployed_argv: ... and its command with that, with ``{target}`` and ``{server_dir}``.
+        deployed_target: What it serves where it is deployed, a module of deploy/servers around the
+            app; empty: the app itself.
     """
 
     name: str
@@ -98,6 +125,9 @@ class Server:
     switches: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     apps: tuple[str, ...] = ("*",)
     caution: str = ""
+    template: str = ""
+    deployed_argv: tuple[str, ...] = ()
+    deployed_target: str = ""
     path: Path
 
     @property
@@ -117,19 +147,31 @@ class Stack:
     Attributes:
         variant: Settings that it has in place of those of the run, by knob.
         copy: 1, or 2 for the second of a stack that is compared with itself.
+        work: Traffic of its own, where it stands beside stacks that cannot be asked for the same;
+            None: that of the table.
     """
 
     app: App
     server: Server
     variant: tuple[tuple[str, int], ...] = ()
     copy: int = 1
+    work: "Workload | None" = None
 
     @property
     def id(self) -> str:
-        """``flask/gunicorn-gthread:threads=4``, with ``#2`` for the second."""
+        """``flask/gunicorn-gthread:threads=4``, with ``#2`` for the second.
+
+        One with work of its own says so: ``flask/gunicorn-sync under list``.
+        """
         settings = ",".join(f"{name}={value}" for name, value in self.variant)
         name = f"{self.app.name}/{self.server.name}{f':{settings}' if settings else ''}"
-        return name if self.copy == 1 else twin_of(name)
+        name = name if self.copy == 1 else twin_of(name)
+        return name if self.work is None else f"{name}{_UNDER}{self.work.id}"
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether its server keeps connections open between requests, as it is set."""
+        return self.server.keep_alive and dict(self.variant).get("keep_alive") != 0
 
     def knobs(self, common: "Knobs") -> "Knobs":
         """Give its settings.
@@ -193,14 +235,17 @@ class Broken:
     sometimes: bool = False
 
 
+_UNDER = " under "
+
+
 def twin_of(stack: str) -> str:
     """Give the id of the second copy of a stack that is compared with itself."""
     return f"{stack}#2"
 
 
 def unvaried(stack: str) -> str:
-    """Give the id of a stack without its own settings and without the number of a copy."""
-    return original_of(stack).partition(":")[0]
+    """Give the id of a stack without its own settings, its own work and the number of a copy."""
+    return original_of(stack).partition(_UNDER)[0].partition(":")[0]
 
 
 def original_of(stack: str) -> str:
@@ -318,7 +363,8 @@ class LoadSettings:
         rate_rounds: How often each stack is measured at these rates; 0: not at all.
         arrivals: How the intended starts are spaced.
         connections: Most requests of the open loop under way at once.
-        objective: Latency in seconds that 99 % of the answers should keep.
+        objective: Latency in seconds that 99 % of the answers should keep ...
+        slo: ... or all that they should, in its place.
     """
 
     users: int = 0
@@ -331,6 +377,15 @@ class LoadSettings:
     arrivals: Arrivals = Arrivals.POISSON
     connections: int = 256
     objective: float = 0.05
+    slo: Slo | None = None
+
+    @property
+    def goal(self) -> Slo:
+        """What should be kept; as many may fail as may be later than a bare objective."""
+        if self.slo is not None:
+            return self.slo
+        term = LatencyTerm(percentile=99.0, seconds=self.objective)
+        return Slo(latencies=(term,), errors=0.01)
 
 
 class Stage(StrEnum):
@@ -399,6 +454,12 @@ class Trial:
     position: int
     stage: Stage = Stage.CAPACITY
 
+    @property
+    def case(self) -> str:
+        """What is measured, in words."""
+        beside = ", beside" if _UNDER in self.stack else ""
+        return f"{self.stack}{beside} {self.workload}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -423,3 +484,9 @@ class Plan:
     estimate: float
     precision: float | None = None
     time_limit: float = 1800.0
+
+    @property
+    def traffic(self) -> tuple[Workload, ...]:
+        """All that is sent: the workloads, and what stacks do that have work of their own."""
+        own = (stack.work for stack in self.stacks if stack.work is not None)
+        return tuple({work.id: work for work in (*self.workloads, *own)}.values())

@@ -92,7 +92,7 @@ def make_plan(
         load=load,
         estimate=len(ids) * _CHECK_SECONDS
         + (_CALIBRATION_SECONDS if load.rates and load.rate_rounds else 0)
-        + sum(_seconds(trial.stage, load) for trial in trials),
+        + sum(seconds_of(trial.stage, load) for trial in trials),
         precision=precision,
         time_limit=time_limit,
     )
@@ -186,7 +186,8 @@ def most_users(load: LoadSettings) -> int:
     return max(closed, load.connections) if load.rates and load.rate_rounds else closed
 
 
-def _seconds(stage: Stage, load: LoadSettings) -> float:
+def seconds_of(stage: Stage, load: LoadSettings) -> float:
+    """Say about how many seconds a trial of a stage takes."""
     if stage is Stage.RAMP:
         phases = _USUAL_RAMP * (load.duration / 2 + _RAMP_SETTLE) + load.warmup
     elif stage is Stage.CAPACITY:

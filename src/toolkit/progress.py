@@ -247,5 +247,6 @@ def _result(outcome: Measurement) -> str:
     rates = [
         format_rate(result.load.throughput) for result in outcome.phases if result.phase.own is None
     ]
-    text = f"{', '.join(rates)} req/s"
-    return f"{text}, objective tried down to {own[-1]:.0%} of its capacity" if own else text
+    text = f"{', '.join(rates)} req/s" if rates else ""
+    tried = f"objective tried down to {own[-1]:.0%} of its capacity" if own else ""
+    return ", ".join(filter(None, (text, tried)))

@@ -36,6 +36,14 @@ KNOBS: Mapping[str, int | bool] = {
 }
 """The settings every server is asked for, with the defaults the images carry."""
 
+DEPLOYED: Mapping[str, int | bool] = {
+    # seconds, less than the 30 s after which Kubernetes kills what it asked to stop
+    "graceful_timeout": 25,
+    # no proxy: its headers are a client's word
+    "proxied": False,
+}
+"""What `toolkit deploy` may set besides, and nobody else."""
+
 
 def render_argv(
     server: Mapping[str, Any], values: Mapping[str, str | int | bool], target: str, server_dir: str
@@ -44,12 +52,12 @@ def render_argv(
 
     A string is formatted with the values; an item that is just ``{name}`` of a table under
     ``[switches]`` is replaced by its ``on`` list, or by its ``off`` list where the value is false
-    or 0, as servers spell booleans differently. Beside the knobs there is
-    ``{max_requests_jitter}``, a tenth of ``max_requests``.
+    or 0, as servers spell booleans differently. Beside the knobs there are
+    ``{max_requests_jitter}``, a tenth of ``max_requests``, and those of ``DEPLOYED``.
 
     Args:
         server: The parsed ``server.toml``.
-        values: Host, port and the knobs.
+        values: Host, port and the knobs; those of ``DEPLOYED`` have their defaults.
         target: What to serve, ``module:attribute``.
         server_dir: Folder of the ``server.toml``, for config files beside it.
 
@@ -57,6 +65,7 @@ def render_argv(
         KeyError: The template uses a name that nobody defines.
     """
     switches = server.get("switches", {})
+    values = {**DEPLOYED, **values}
     jitter = int(values["max_requests"]) // 10
     known = {**values, "target": target, "server_dir": server_dir, "max_requests_jitter": jitter}
     argv: list[str] = []

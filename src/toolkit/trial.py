@@ -60,7 +60,7 @@ class World:
 
 def failure_of(trial: Trial, stage: str, error: ToolkitError) -> Failure:
     """Make an outcome of an error."""
-    return Failure(trial=trial, stage=stage, message=str(error), log=error.log)
+    return Failure(trial=trial, stage=stage, message=str(error), log=error.log, hint=error.hint)
 
 
 def measure(
@@ -70,8 +70,20 @@ def measure(
     phases: Iterable[Phase],
     run: Run,
     world: World,
+    *,
+    timed_stop: bool = True,
 ) -> Outcome:
-    """Run one trial: fresh server, fresh load generator, its phases one after the other."""
+    """Run one trial: fresh server, fresh load generator, its phases one after the other.
+
+    Args:
+        trial: Which.
+        stack: What is served.
+        workload: The traffic.
+        phases: What it consists of.
+        run: Whose trial it is.
+        world: What to do it with.
+        timed_stop: Whether a ramp ends with SIGTERM and the time that takes, up to seconds.
+    """
     started_at = utc_now()
     stage = "start"
     stop_seconds = None
@@ -86,7 +98,7 @@ def measure(
             results = _run_phases(trial, stack, workload, phases, session, service, run, world)
             start_seconds = service.start_seconds
             stage = "stop"
-            if trial.stage is Stage.RAMP:
+            if trial.stage is Stage.RAMP and timed_stop:
                 stop_seconds = service.stop()
     except (StackError, EnvironmentFault) as error:
         return failure_of(trial, stage, error)
@@ -143,7 +155,7 @@ def _run_phases(
             server=server,
             host=host,
             placement=where,
-            keep_alive=stack.server.keep_alive,
+            keep_alive=stack.keeps_connections,
             delay=delay,
             backings=backings,
             waits=bool(workload.needs),
@@ -162,7 +174,7 @@ def _run_phases(
         )
         if trial.stage is Stage.RAMP and has_stopped_growing(results):
             break
-        if phase.own is not None and keeps(results[-1], run.load.objective):
+        if phase.own is not None and keeps(results[-1], run.load.goal):
             break
     return tuple(results)
 

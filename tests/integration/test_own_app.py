@@ -83,14 +83,43 @@ def test_a_published_package_is_measured_under_somebodys_locustfile(
     assert "HttpUser" in item.phases[0].load.client
 
 
-def test_an_app_that_does_not_start_is_a_failed_stack_with_its_last_words(
+def test_a_reference_stack_stands_beside_an_app_and_answers_what_it_has(
+    toolkit: Toolkit, tmp_path: Path
+) -> None:
+    """The one has no list of assets, the other no such page."""
+    (tmp_path / "shop.py").write_text(
+        "from flask import Flask\napp = Flask(__name__)\n"
+        "app.add_url_rule('/only/here', view_func=lambda: 'hello')\n"
+    )
+    (tmp_path / "requirements.txt").write_text((FLASKR / "requirements.txt").read_text())
+    done = toolkit(
+        *("bench", "shop:app", "--get", "/only/here", *BRIEF, "--servers", "gunicorn-sync"),
+        *("--beside", "flask/gunicorn-sync", "--env", "APP_CONFIG=no such configuration"),
+    )
+    assert done.returncode in (0, 4), done.stderr
+    other = "flask/gunicorn-sync under list"
+    stacks = {stack for stack, _ in measured(tmp_path)}
+    assert len(stacks) == 2
+    assert other in stacks
+    assert Store(tmp_path / "results").load().beside == {other: "list"}
+    assert "Other work: the rows under list" in done.stdout
+
+
+def test_an_app_that_starts_on_no_server_is_one_line_and_no_report(
     toolkit: Toolkit, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.py").write_text(
         "from flask import Flask\napp = Flask(__name__)\nraise RuntimeError('no such secret')\n"
     )
     (tmp_path / "requirements.txt").write_text((FLASKR / "requirements.txt").read_text())
-    done = toolkit("bench", "broken:app", "--get", "/", *BRIEF, "--servers", "gunicorn-sync")
+    servers = ("--servers", "gunicorn-sync,waitress")
+    done = toolkit("bench", "broken:app", "--get", "/", *BRIEF, *servers)
     assert done.returncode == 4
-    assert "will not be measured" in done.stderr
-    assert "no such secret" in done.stderr + done.stdout
+    (error,) = [line for line in done.stderr.splitlines() if "error:" in line]
+    name = tmp_path.name.replace("_", "-")
+    assert error.startswith(f"toolkit: error: {name}/gunicorn-sync, {name}/waitress: the server")
+    assert error.endswith("Its log: RuntimeError: no such secret")
+    assert "hint: Does it need a variable (--env)" in done.stderr
+    assert done.stdout.strip().startswith("Stored in")
+    stored = Store(tmp_path / "results").load()
+    assert {item.trial for item in stored.outcomes} == set(stored.trials)

@@ -23,7 +23,7 @@ import pytest
 from rich.console import Console
 
 from toolkit.backing import Backings
-from toolkit.bench import phases_of, run_bench
+from toolkit.bench import run_bench
 from toolkit.catalog import root
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.histogram import LatencyHistogram
@@ -66,6 +66,7 @@ from toolkit.ports import Backing, Observer
 from toolkit.progress import Progress
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.process import ProcessService
+from toolkit.stages import phases_of
 from toolkit.store import Store
 from toolkit.trial import World, measure
 from toolkit.validity import Evidence, find_faults

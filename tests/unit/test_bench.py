@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolkit.backing import Backings
-from toolkit.bench import capacity_of, phases_of, run_bench, users_of
+from toolkit.bench import run_bench
 from toolkit.compare import tables
 from toolkit.errors import EnvironmentFault, LoadError, StackError
 from toolkit.measured import (
@@ -50,6 +50,7 @@ from toolkit.model import (
 )
 from toolkit.plan import OWN_PARTS, make_plan
 from toolkit.ports import Backing, LoadWatch, Observer, Tick
+from toolkit.stages import capacity_of, phases_of, users_of
 from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store
 from toolkit.trial import World
@@ -1098,6 +1099,45 @@ def test_a_stack_that_does_not_start_for_the_check_is_not_measured(scene: Scene)
     assert scene.runtime.served.count("b/s") == 1
 
 
+def test_where_no_stack_starts_all_trials_are_failures_and_nothing_is_tried(scene: Scene) -> None:
+    scene.runtime.serve_errors = {
+        name: [StackError("it ended", log="words", hint="Look.")] for name in ("a/s", "b/s")
+    }
+    run = scene.bench(rounds=2, precision=0.01)
+    assert {item.trial for item in failed(run)} == set(run.trials)
+    assert {(item.message, item.log, item.hint) for item in failed(run)} == {
+        ("it ended", "words", "Look.")
+    }
+    assert run.finished_at is not None
+    assert [*scene.observer.started, *scene.load.events, *scene.calibrated] == []
+    assert Store(scene.folder).load(run.id) == run
+
+
+def test_what_stands_beside_an_app_is_not_measured_where_that_does_not_start(scene: Scene) -> None:
+    scene.runtime.serve_errors = {"a/s": [StackError("it ended")]}
+    other = replace(stack("b"), work=LIST)
+    run = scene.bench(rounds=1, stacks=[stack("a"), other])
+    assert {item.trial.stack for item in run.outcomes} == {"a/s"}
+    assert tables(run)[0].rows[0].stack == "a/s"
+
+
+def test_a_stack_with_work_of_its_own_is_loaded_with_that(scene: Scene) -> None:
+    work = replace(LIST, name="other")
+    opened: list[tuple[str, str]] = []
+    load = scene.load.open
+
+    def note(workload: Workload) -> AbstractContextManager[FakeLoad]:
+        opened.append((scene.observer.started[-1][0].stack, workload.id))
+        return load(workload)
+
+    scene.load.open = note  # type: ignore[method-assign, assignment]
+    other = replace(stack("b"), work=work)
+    scene.load.capacity[other.id] = 2000.0
+    run = scene.bench(rounds=1, stacks=[stack("a"), other])
+    assert set(opened) == {("a/s", LIST.id), ("b/s under other", "other")}
+    assert {trial.workload for trial in run.trials} == {LIST.id}
+
+
 def test_a_server_that_fails_once_is_tried_again_in_the_next_round(scene: Scene) -> None:
     scene.runtime.serve_errors = {"b/s": [None, None, StackError("exit code 1"), None]}
     outcomes = [
@@ -1158,8 +1198,11 @@ class FakeDatabases:
     def __init__(self) -> None:
         self.made: list[str] = []
 
-    def prepare(self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True) -> None:
+    def prepare(
+        self, app: str, make_tables: Callable[[str], None], *, as_all: bool, filled: bool
+    ) -> None:
         assert as_all, "all apps of a bench have the same tables"
+        assert filled, "and the same rows"
         make_tables(f"db://{app}")
 
     def fresh(self, app: str) -> str:
@@ -1192,7 +1235,7 @@ def test_a_stack_whose_database_cannot_be_made_is_not_measured(scene: Scene) -> 
 
     class Failing(FakeDatabases):
         def prepare(
-            self, app: str, make_tables: Callable[[str], None], *, as_all: bool = True
+            self, app: str, make_tables: Callable[[str], None], *, as_all: bool, filled: bool
         ) -> None:
             if app == "a":
                 raise StackError("its migrations make another table")

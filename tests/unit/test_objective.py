@@ -14,10 +14,11 @@ from toolkit.measured import (
     ServerUse,
     Severity,
 )
-from toolkit.model import Phase
-from toolkit.objective import keeps, rate_within
+from toolkit.model import LoadSettings, Phase
+from toolkit.objective import excess, keeps, keeps_closed, rate_within
+from toolkit.slo import LatencyTerm, Slo
 
-OBJECTIVE = 0.05
+OBJECTIVE = LoadSettings(objective=0.05).goal
 INVALID = Finding(rule="client-limited", severity=Severity.INVALID, message="its own")
 DOUBTFUL = Finding(rule="errors", severity=Severity.WARNED, message="1 of 1000")
 
@@ -72,6 +73,11 @@ def missed(rate: float, findings: tuple[Finding, ...] = ()) -> PhaseResult:
 def of_all(result: PhaseResult) -> PhaseResult:
     """Turn it into one at a rate that is the same for all stacks."""
     return replace(result, phase=replace(result.phase, own=None, part=0.9))
+
+
+def within(seconds: float) -> Slo:
+    """Give the objective that ``bench`` has: of the 99th percentile, and 1 % of errors."""
+    return LoadSettings(objective=seconds).goal
 
 
 # one rate
@@ -219,7 +225,7 @@ def test_the_rate_is_the_highest_of_those_that_keep_the_objective(
         for rate, seconds in zip(stack.rates, stack.seconds, strict=True)
         if seconds <= objective
     ]
-    assert rate_within([stack.ladder(objective)], objective) == max(kept, default=0)
+    assert rate_within([stack.ladder(objective)], within(objective)) == max(kept, default=0)
 
 
 @given(stacks(), stacks(), objectives)
@@ -232,8 +238,8 @@ def test_lower_rates_that_are_never_reached_change_nothing(
         (*stack.rates, *(least * rate / 20_000 for rate in lower.rates)),
         (*stack.seconds, *lower.seconds),
     )
-    found = rate_within([stack.ladder(objective)], objective)
-    with_lower = rate_within([longer.ladder(objective)], objective)
+    found = rate_within([stack.ladder(objective)], within(objective))
+    with_lower = rate_within([longer.ladder(objective)], within(objective))
     if found:
         assert with_lower == found
     else:
@@ -246,8 +252,46 @@ def test_a_laxer_objective_is_never_kept_at_a_lower_rate_only(
     stack: Stack, one: float, other: float
 ) -> None:
     strict, lax = sorted((one, other))
-    kept = rate_within([stack.ladder(strict)], strict)
-    at_least = rate_within([stack.ladder(lax)], lax)
+    kept = rate_within([stack.ladder(strict)], within(strict))
+    at_least = rate_within([stack.ladder(lax)], within(lax))
     assert kept is not None
     assert at_least is not None
     assert kept <= at_least
+
+
+# objectives of several terms
+
+
+STRICT = Slo(
+    latencies=(
+        LatencyTerm(percentile=50.0, seconds=0.002),
+        LatencyTerm(percentile=99.0, seconds=0.05),
+    ),
+    errors=0.001,
+)
+
+
+def test_every_term_of_an_objective_must_be_kept() -> None:
+    slow_half = tried(950, slow=600, seconds=0.01)
+    assert keeps(tried(950), STRICT)
+    assert not keeps(slow_half, STRICT)
+    assert keeps(slow_half, replace(STRICT, latencies=STRICT.latencies[1:]))
+
+
+def test_errors_count_as_a_part_of_all_that_was_offered() -> None:
+    assert keeps(tried(950, wrong=1), STRICT)
+    assert not keeps(tried(950, wrong=2), STRICT)
+    assert not keeps(tried(950, wrong=1, unanswered=1), STRICT)
+
+
+def test_in_a_closed_loop_errors_are_a_part_of_all_answers() -> None:
+    assert keeps_closed(tried(950, offered=999, wrong=1).load, STRICT)
+    assert not keeps_closed(tried(950, offered=998, wrong=1).load, STRICT)
+    assert not keeps_closed(tried(950, slow=20).load, STRICT)
+    assert not keeps_closed(tried(950, answered=0).load, STRICT)
+
+
+def test_the_excess_is_that_of_the_worst_term() -> None:
+    found = excess(tried(950, slow=20, seconds=0.1).load, STRICT)
+    assert found == pytest.approx(2.0, rel=0.01)
+    assert excess(tried(950, answered=0).load, STRICT) is None

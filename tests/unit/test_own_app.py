@@ -134,7 +134,7 @@ def test_an_app_of_ones_own_may_have_packages_without_wheels(tmp_path: Path) -> 
 def test_the_build_context_has_all_that_the_recipe_copies(tmp_path: Path, sources: Path) -> None:
     found = staged(tmp_path, own(), sources)
     (stack,) = found.select_stacks(("shop/gunicorn-sync",))
-    names = set(recipe.files_of(stack, found))
+    names = set(recipe.files_of(stack))
     assert {"apps/shop/src/shop/__init__.py", "apps/shop/app.toml", "docker/Dockerfile"} <= names
     assert any(name.startswith("apps/shared/") for name in names)
     assert not any(name.startswith("apps/flask/") for name in names)

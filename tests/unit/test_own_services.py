@@ -39,10 +39,12 @@ class FakePlatform:
 
 class FakeDatabases:
     def __init__(self) -> None:
-        self.made: list[tuple[str, bool]] = []
+        self.made: list[tuple[str, bool, bool]] = []
 
-    def prepare(self, app: str, make_tables: Callable[[str], None], *, as_all: bool) -> None:
-        self.made.append((app, as_all))
+    def prepare(
+        self, app: str, make_tables: Callable[[str], None], *, as_all: bool, filled: bool
+    ) -> None:
+        self.made.append((app, as_all, filled))
         make_tables("postgresql://bench@127.0.0.1:1/app_1")
 
     def fresh(self, app: str, **_: str) -> str:
@@ -88,7 +90,7 @@ def test_an_app_of_ones_own_gets_a_database_without_the_tables_of_the_reference_
     databases = FakeDatabases()
     backings.databases = databases  # type: ignore[assignment]
     backings.prepare(STACK)
-    assert databases.made == [("a", False)]
+    assert databases.made == [("a", False, False)]
     assert ran == []  # no command, and a database nevertheless
     found = backings.environment(STACK)
     assert found["DB"] == "postgresql+psycopg://bench@127.0.0.1:1/trial"

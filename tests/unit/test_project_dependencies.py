@@ -433,7 +433,58 @@ def test_a_constraint_is_applied_to_what_is_listed_and_kept_for_the_rest(tmp_pat
     assert found.text == f"flask==3.1.0,>=3 --hash={HASH}\n"
     assert found.pinned
     assert found.constraints == "urllib3<2\n"
-    assert "Constraints on packages that are not in the list itself: 1." in found.notes
+    assert found.notes == ()
+
+
+def test_a_constraint_asks_for_no_extra(tmp_path: Path) -> None:
+    """That is how pip has it: https://pip.pypa.io/en/stable/user_guide/#constraints-files."""
+    found = listed(tmp_path, "-c pins.txt\nflask==3.1.0\n", pins_txt="uvicorn[standard]<1\n")
+    assert found.constraints == "uvicorn<1\n"
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_uvs_constraints_hold_without_a_lock(tmp_path: Path, dynamic: bool) -> None:
+    limits = 'constraint-dependencies = ["flask==3.1.0", "urllib3<2"]'
+    said = 'dynamic = ["dependencies"]' if dynamic else 'dependencies = ["flask"]'
+    more = '[tool.setuptools.dynamic]\ndependencies = {file = "asked.txt"}' if dynamic else ""
+    write(tmp_path, asked_txt="flask\n")
+    found = asked(tmp_path, f'[project]\nname = "shop"\n{said}\n[tool.uv]\n{limits}\n{more}\n')
+    assert (found.text, found.constraints, found.pinned) == ("flask==3.1.0\n", "urllib3<2\n", True)
+
+
+def test_uvs_constraints_that_its_lock_has_not_heeded_are_left(tmp_path: Path) -> None:
+    """Its own packages are as they are locked; those of a server are not in it."""
+    manifest = """[manifest]
+constraints = [
+    { name = "flask", specifier = "<4" },
+    { name = "gunicorn", marker = "python_full_version < '4'", specifier = "<24" },
+    { name = "archive", url = "https://example.org/archive-1.tar.gz" },
+]
+"""
+    package = """[[package]]
+name = "flask"
+version = "3.1.0"
+source = { registry = "https://pypi.org/simple" }
+
+[[package]]
+name = "shop"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "flask" }]
+"""
+    write(
+        tmp_path,
+        uv_lock=f'version = 1\nrequires-python = ">=3.11"\n\n{manifest}\n{package}',
+        pyproject_toml='[project]\nname = "shop"\nversion = "1"\ndependencies = ["flask"]\n',
+    )
+    found = find_requirements(tmp_path)
+    assert found.text == "flask==3.1.0\n"
+    assert found.constraints == 'gunicorn<24 ; python_full_version < "4"\n'
+
+
+def test_what_the_user_installs_is_not_limited(tmp_path: Path) -> None:
+    said = listed(tmp_path, "-c pins.txt\nflask==3.1.0\n", pins_txt="urllib3<2\nidna<3\n")
+    assert with_more(said, ["urllib3==2.5.0"]).constraints == "idna<3\n"
 
 
 def test_a_variable_of_the_environment_stays_out(

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.catalog import Catalog
 from toolkit.errors import ConfigError
 from toolkit.host import parse_cpu_list
 from toolkit.model import App, Interface, Server, Stack
@@ -108,5 +107,5 @@ def test_an_image_has_what_an_app_needs_and_not_its_tests(tmp_path: Path) -> Non
         argv=(),
         path=tmp_path / "deploy" / "servers" / "one",
     )
-    files = files_of(Stack(app=app, server=server), Catalog(tmp_path))
+    files = files_of(Stack(app=app, server=server))
     assert files.keys() & (wanted | others) == wanted

@@ -124,6 +124,16 @@ def test_the_latest_run_is_the_default_and_a_start_of_an_id_suffices(
         store.load("nonsense")
 
 
+def test_the_latest_run_has_a_name_here_and_in_other_results(
+    make_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        Store(tmp_path / "a").save(make_run(id=f"2026112{number}-100000-abcd"))
+    Store(tmp_path / "b").save(make_run(id="20261130-100000-abcd"))
+    assert Store(tmp_path / "a").load("latest").id == "20261122-100000-abcd"
+    assert Store(tmp_path / "b").load(str(tmp_path / "a" / "latest")).id == "20261122-100000-abcd"
+
+
 def test_without_runs_the_hint_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Store(tmp_path).load()

@@ -11,6 +11,7 @@ from toolkit.cli.options import (
     PART,
     PARTS,
     base_image,
+    beside,
     common,
     grouped,
     own_app,
@@ -21,7 +22,7 @@ from toolkit.cli.options import (
 
 if TYPE_CHECKING:
     from toolkit.cli.benched import Benched
-    from toolkit.config import AppConfig, Config
+    from toolkit.config import Config
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
 )
 @wanted_rate
 @own_app
+@beside
 @running
 @base_image
 @common
@@ -118,12 +120,13 @@ def command(
     flags such as --get describe; without these the reference apps are measured.
     """
     from toolkit.cli.benched import as_they_are, place_of, reference
+    from toolkit.cli.settled import beside_settings, is_described, own_settings
     from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
 
     folder, target = place_of(own or "", Path.cwd())
     config = load_config(folder, config_file)
     settled = config_file.parent if config_file else folder
-    config = replace(config, app=_beside_settings(config.app, settled))
+    config = replace(config, app=beside_settings(config.app, settled))
     if set_name is not None:
         config = with_flags(config, {"bench": config.set_named(set_name)})
     for chosen, settings in ((everything, EVERYTHING), (aa, AGAINST_ITSELF), (quick, QUICK)):
@@ -139,7 +142,7 @@ def command(
     if results is not None:
         config = replace(config, results=str(results))
     of_own = variables or env_file or any(given[name] for name in given if name.startswith("app_"))
-    config = replace(config, app=_own_settings(config.app, target, servers, env_file, variables))
+    config = replace(config, app=own_settings(config.app, target, servers, env_file, variables))
     of_reference = {
         "--stacks": stacks,
         "--apps": apps,
@@ -155,7 +158,7 @@ def command(
             _refuse_with_images(own, servers)
             benched = as_they_are(config, images, port)
             config = _in_containers(config)
-        elif own is not None or of_own or (_is_described(config.app) and not chosen_there):
+        elif own is not None or of_own or (is_described(config.app) and not chosen_there):
             from toolkit.cli.own import laid_out
 
             _refuse_reference_choices(chosen_there)
@@ -222,39 +225,6 @@ def _choice(
     if apps or servers:
         return {"bench_apps": apps or ("*",), "bench_servers": servers or ("*",)}
     return {}
-
-
-def _is_described(app: "AppConfig") -> bool:
-    return bool(app.target or app.get or app.post or app.locustfile)
-
-
-def _beside_settings(app: "AppConfig", folder: Path) -> "AppConfig":
-    """Find the files that settings name beside the settings, wherever the command is given."""
-    post = (text.rpartition("=@") for text in app.post)
-    return replace(
-        app,
-        locustfile=str(folder / app.locustfile) if app.locustfile else "",
-        post=tuple(f"{a}{is_file}{folder / b if is_file else b}" for a, is_file, b in post),
-    )
-
-
-def _own_settings(
-    app: "AppConfig",
-    target: str,
-    servers: tuple[str, ...] | None,
-    env_file: Path | None,
-    variables: tuple[str, ...],
-) -> "AppConfig":
-    """Lay what the command line says over the settings of an app of the user's own."""
-    from toolkit.cli.variables import read_file, read_variables
-
-    of_file = {} if env_file is None else read_file(env_file)
-    return replace(
-        app,
-        target=target or app.target,
-        servers=servers or app.servers,
-        environment={**app.environment, **of_file, **read_variables(variables)},
-    )
 
 
 def _in_containers(config: "Config") -> "Config":

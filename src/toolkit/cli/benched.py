@@ -125,10 +125,28 @@ def as_they_are(config: Config, images: Sequence[str], port: int) -> Benched:
         projects[stack.id] = Project(name=stack.id, image=image, port=port, health=health)
     return Benched(
         catalog=catalog(),
-        stacks=tuple(stacks),
+        stacks=(*stacks, *beside(config)),
         workloads=traffic_of(app),
         own=needs_of(config),
         projects=projects,
+    )
+
+
+def beside(config: Config) -> tuple[Stack, ...]:
+    """Give the reference stacks that are measured beside an app of the user's own.
+
+    That has paths of its own, so they are asked for something else that they have.
+
+    Raises:
+        ConfigError: There are none such, or no such workloads.
+    """
+    app = config.app
+    if not app.beside:
+        return ()
+    found = catalog()
+    works = found.select_workloads(app.beside_workloads)
+    return tuple(
+        replace(stack, work=work) for stack in found.select_stacks(app.beside) for work in works
     )
 
 

@@ -10,12 +10,16 @@ from toolkit.spelling import did_you_mean
 _COMMANDS = {
     "init": "Look at a project and write settings for it.",
     "bench": "Measure stacks under load and compare them.",
+    "tune": "Find the server, workers and threads that meet a latency objective.",
     "check": "Say whether a change made an app slower.",
+    "deploy": "Write the files that run in production what was measured.",
     "lint": "Say where deployment files do not agree with each other.",
     "verify": "Check the answers of every app on every server.",
     "up": "Start one stack and leave it running until Ctrl-C.",
     "list": "Show the apps, servers, stacks and workloads there are.",
     "report": "Show a stored run again.",
+    "publish": "Write a static site of all stored runs.",
+    "compare": "Show what changed between stored runs.",
     "history": "Show how an app got on, check by check, and what changed it.",
     "doctor": "Say what will hurt the numbers on this machine.",
 }

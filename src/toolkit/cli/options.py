@@ -204,29 +204,9 @@ def own_app(function: F) -> F:
     )(function)
 
 
-def running(function: F) -> F:
-    """Add what every command takes that starts servers."""
+def knobs(function: F) -> F:
+    """Add the settings of a server."""
     return _all(
-        click.option(
-            "--runtime",
-            "runtime_kind",
-            type=click.Choice(["auto", "docker", "process"]),
-            help="Where servers run; auto takes Docker where an engine answers.",
-        ),
-        click.option(
-            "--network",
-            "runtime_network",
-            type=click.Choice(["auto", "host", "bridge"]),
-            help="Network of containers, on loopback in any case.",
-        ),
-        click.option("--cpus", "runtime_cpus", type=float, help="CPU limit of a server, in cores."),
-        click.option("--memory", "runtime_memory", help="Memory limit of a server, as 512m."),
-        click.option(
-            "--client-cpus",
-            "runtime_client_cpus",
-            type=int,
-            help="Cores of the load generator; 0 takes up to four of those left over, but for one.",
-        ),
         click.option("--workers", "server_workers", type=int, help="Processes of each server."),
         click.option("--threads", "server_threads", type=int, help="Threads of each process."),
         click.option(
@@ -268,6 +248,49 @@ def running(function: F) -> F:
             type=int,
             help="Most database connections of each process.",
         ),
+    )(function)
+
+
+def beside(function: F) -> F:
+    """Add what puts reference stacks into the tables of an app of the user's own."""
+    return _all(
+        patterns(
+            "--beside",
+            "Reference stacks to measure beside it, as 'flask/gunicorn-*' ...",
+            "app_beside",
+        ),
+        patterns(
+            "--beside-workload",
+            "... and what those are asked for (default: list).",
+            "app_beside_workloads",
+        ),
+    )(function)
+
+
+def running(function: F) -> F:
+    """Add what every command takes that starts servers."""
+    return _all(
+        click.option(
+            "--runtime",
+            "runtime_kind",
+            type=click.Choice(["auto", "docker", "process"]),
+            help="Where servers run; auto takes Docker where an engine answers.",
+        ),
+        click.option(
+            "--network",
+            "runtime_network",
+            type=click.Choice(["auto", "host", "bridge"]),
+            help="Network of containers, on loopback in any case.",
+        ),
+        click.option("--cpus", "runtime_cpus", type=float, help="CPU limit of a server, in cores."),
+        click.option("--memory", "runtime_memory", help="Memory limit of a server, as 512m."),
+        click.option(
+            "--client-cpus",
+            "runtime_client_cpus",
+            type=int,
+            help="Cores of the load generator; 0 takes up to four of those left over, but for one.",
+        ),
+        knobs,
         click.option("--index-url", "image_index_url", help="Package index to install from."),
         click.option(
             "--ca-bundle", "image_ca_bundle", help="CA certificates for the package index, a file."

@@ -3,11 +3,14 @@
 import contextlib
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from toolkit.catalog import Catalog
 from toolkit.cli.benched import (
     Benched,
+    beside,
     health_of,
     named,
     needs_of,
@@ -18,8 +21,9 @@ from toolkit.cli.benched import (
 from toolkit.cli.wiring import catalog
 from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError
-from toolkit.model import Interface
+from toolkit.model import Interface, Server
 from toolkit.project.apps.lookup import FoundApp, find_app
+from toolkit.project.limiting import limits_of
 from toolkit.project.packages.dependencies import (
     NothingSaid,
     Requirements,
@@ -51,10 +55,67 @@ def laid_out(config: Config, folder: Path, *, against_itself: str | None) -> Ite
         EnvironmentFault: Its files cannot be copied.
     """
     app = config.app
-    workloads = traffic_of(app)
-    found = find_app(folder, app.target)
-    requirements = _requirements(app, folder, found)
-    own = _describe(app, folder, found, requirements)
+    workloads, others = traffic_of(app), beside(config)
+    if others and against_itself:
+        raise ConfigError(
+            "--beside does not go with --aa", hint="What is measured against itself stands alone."
+        )
+    with staged(config, folder, beside_reference=bool(others)) as laid:
+        found, own = laid.found, laid.own
+        servers = app.servers or USUAL_SERVERS[Interface(own.interface)]
+        stacks = (
+            twice(laid.catalog, against_itself)
+            if against_itself
+            else laid.catalog.combine([own.name], servers)
+        )
+        yield Benched(
+            catalog=laid.catalog,
+            stacks=(*stacks, *others),
+            workloads=workloads,
+            own=needs_of(config),
+            remarks=(
+                *_remarks(found, laid.requirements, own, [stack.server for stack in stacks]),
+                *_left_out(folder, found, app),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """A user's own app, found and laid out.
+
+    Attributes:
+        catalog: Where it lies beside the servers, while the context is open.
+        own: What it is.
+        found: Where it was found; ``file`` is empty if a package is all of it.
+        requirements: What it installs.
+    """
+
+    catalog: Catalog
+    own: OwnApp
+    found: FoundApp
+    requirements: Requirements
+
+
+@contextlib.contextmanager
+def staged(config: Config, folder: Path, *, beside_reference: bool = False) -> Iterator[Laid]:
+    """Find a user's own app and lay it out as reference apps are, until the end.
+
+    Args:
+        config: Settings; ``app.target`` may be empty.
+        folder: The project's.
+        beside_reference: Whether reference apps are measured beside it.
+
+    Raises:
+        ConfigError: No app is found, or what it installs.
+        EnvironmentFault: Its files cannot be copied.
+    """
+    found = find_app(folder, config.app.target)
+    requirements = _requirements(config.app, folder, found)
+    own = _describe(config.app, folder, found, requirements)
+    if beside_reference and own.name in {app.name for app in catalog().apps}:
+        # what is known of a reference app does not hold for it
+        own = replace(own, name=f"own-{own.name}")
     with contextlib.ExitStack() as opened:
         guardian = opened.enter_context(Guardian())
         sources = (
@@ -64,18 +125,8 @@ def laid_out(config: Config, folder: Path, *, against_itself: str | None) -> Ite
         )
         name = opened.enter_context(tempfile.TemporaryDirectory(prefix="toolkit-app-"))
         opened.enter_context(guardian.watching_folder(name))
-        staged = stage(own, sources, catalog(), Path(name))
-        servers = app.servers or USUAL_SERVERS[Interface(own.interface)]
-        stacks = (
-            twice(staged, against_itself) if against_itself else staged.combine([own.name], servers)
-        )
-        yield Benched(
-            catalog=staged,
-            stacks=stacks,
-            workloads=workloads,
-            own=needs_of(config),
-            remarks=(*_remarks(found, requirements, own), *_left_out(folder, found, app)),
-        )
+        laid = stage(own, sources, catalog(), Path(name))
+        yield Laid(catalog=laid, own=own, found=found, requirements=requirements)
 
 
 def _requirements(app: AppConfig, folder: Path, found: FoundApp) -> Requirements:
@@ -141,7 +192,9 @@ def _name(folder: Path, found: FoundApp) -> str:
     return named(name)
 
 
-def _remarks(found: FoundApp, requirements: Requirements, own: OwnApp) -> Iterator[str]:
+def _remarks(
+    found: FoundApp, requirements: Requirements, own: OwnApp, servers: Iterable[Server]
+) -> Iterator[str]:
     yield f"App: {found.target}, {own.interface.upper()}; {found.reason}."
     if found.interface not in (None, own.interface):
         yield f"By its source it is {found.interface.upper()}, and --interface says otherwise."
@@ -150,9 +203,21 @@ def _remarks(found: FoundApp, requirements: Requirements, own: OwnApp) -> Iterat
     yield f"Packages: from {requirements.source}."
     if requirements.passed_over:
         yield f"Not read: {', '.join(requirements.passed_over)}."
-    if requirements.constraints:
-        yield "Constraints on packages that others ask for are not applied."
     yield from requirements.notes
+    yield from _limited(requirements, servers)
+
+
+def _limited(requirements: Requirements, servers: Iterable[Server]) -> Iterator[str]:
+    """Say which packages of the servers are not as the toolkit pins them."""
+    installed = {server.name: server for server in catalog().servers}
+    locks = [
+        (installed[server.name].path / "requirements.txt").read_text(encoding="utf-8")
+        for server in servers
+    ]
+    excluded = limits_of(requirements, locks).excluded
+    if excluded:
+        said = (f"{name} {wanted}, not {ours}" for name, (ours, wanted) in sorted(excluded.items()))
+        yield f"By the project's constraints: {'; '.join(said)}."
 
 
 def _left_out(folder: Path, found: FoundApp, app: AppConfig) -> Iterator[str]:

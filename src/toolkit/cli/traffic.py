@@ -1,15 +1,17 @@
 """The traffic that users describe themselves: paths, bodies, locustfiles."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from toolkit.errors import ConfigError
 from toolkit.load.duel import GET_FILE
 from toolkit.model import Workload
 
 _POST_FILE = GET_FILE.with_name("post.py")
+_MIXED_FILE = GET_FILE.with_name("mixed.py")
 _MOST_BODY = 64 * 2**10
 """Bytes of a body: it is handed over in a variable, which Linux limits to 128 KiB."""
 
@@ -61,6 +63,39 @@ def own_traffic(get: Iterable[str], post: Iterable[str], locustfile: str) -> Ite
         if not file.is_file():
             raise ConfigError(f"the locustfile {locustfile} does not exist")
         yield Workload(name=file.stem, summary="", path=file)
+
+
+def mixed(workloads: Sequence[Workload]) -> Workload:
+    """Make one workload of several paths and bodies, in which each comes as often as the others.
+
+    Raises:
+        ConfigError: There is a locustfile among several, or the bodies are too large together.
+    """
+    if len(workloads) == 1:
+        return workloads[0]
+    files = [workload.name for workload in workloads if workload.path.parent != GET_FILE.parent]
+    if files:
+        raise ConfigError(
+            f"{len(workloads)} kinds of traffic, of which {files[0]} is a locustfile",
+            hint="Put the requests into the locustfile, or leave it out.",
+        )
+    requests = [
+        {name: unquote(value) for name, value in workload.parameters.items()}
+        for workload in workloads
+    ]
+    text = quote(json.dumps(requests), safe="/")
+    if len(text) > 2 * _MOST_BODY:
+        raise ConfigError(
+            "the bodies of --post are too large together", hint="Write a locustfile for them."
+        )
+    return Workload(
+        name="mixed",
+        title=" + ".join(workload.id for workload in workloads),
+        summary="",
+        parameters={"requests": text},
+        needs=workloads[0].needs,
+        path=_MIXED_FILE,
+    )
 
 
 def request_path(flag: str, path: str) -> str:

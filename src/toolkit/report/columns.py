@@ -101,7 +101,7 @@ def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
         Column("95 %", lambda row: _optional(row.throughput, _interval), drop=4, justify="left"),
         Column("ratio to baseline", ratio, justify="left"),
         Column(
-            f"p99<{run.load.objective * 1e3:g}ms at",
+            f"{run.load.goal.latency} at",
             lambda row: _optional(row.under_objective, _objective),
             drop=2,
         ),

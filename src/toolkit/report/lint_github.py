@@ -40,6 +40,9 @@ def _lines(lint: Lint) -> Iterator[str]:
             line=where.line,
             title="toolkit lint",
         )
+    if lint.taken is not None:
+        said = "; ".join(f"{name}: {text}" for name, text in lint.numbers())
+        yield harmless(plain(f"Run {lint.taken.run}, {lint.taken.stack}: {said}", _LONGEST))
     for skipped in lint.not_judged:
         yield harmless(plain(f"Not judged: {skipped.rule}: {skipped.reason}", _LONGEST))
     yield harmless(plain(lint.summary(), _LONGEST))

@@ -12,6 +12,8 @@ findings    one object for each, by file and line: "rule", "severity" ("error" o
             "path", "line", "message", "fix", "others" (places that take part: "path", "line")
 ignored     the same for findings that a comment asks not to report
 not_judged  {"rule", "reason"}: rules that could not say anything, and what they would need
+measured    what was known of the app, null where it was not: "worker_memory" (bytes),
+            "slowest_request" (seconds), "run" and "stack" (where numbers were taken from a run)
 rules       by name, those that found something: {"summary", "reason", "fix", "source"}
 units       what serves an app: {"name", "platform", "path", "line", "server" (null: not known)}
 files       paths of the files that were read, by kind
@@ -49,6 +51,12 @@ def document(lint: Lint, rules: Iterable[Rule], *, exit_code: int | None = None)
             "findings": [_finding(item) for item in lint.by_file()],
             "ignored": [_finding(item) for item in lint.ignored],
             "not_judged": [{"rule": item.rule, "reason": item.reason} for item in lint.not_judged],
+            "measured": {
+                "worker_memory": lint.measured.worker_memory,
+                "slowest_request": lint.measured.slowest_request,
+                "run": None if lint.taken is None else lint.taken.run,
+                "stack": None if lint.taken is None else lint.taken.stack,
+            },
             "rules": {rule.name: _rule(rule) for rule in rules if rule.name in found},
             "units": [
                 {

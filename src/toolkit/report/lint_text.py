@@ -27,6 +27,9 @@ def show(lint: Lint, console: Console) -> None:
     """
     for finding in lint.by_file():
         console.print(_finding(lint, finding))
+    if lint.taken is not None:
+        title = f"Measured in run {lint.taken.run}, {lint.taken.stack}"
+        _rows(console, title, lint.numbers())
     _rows(console, "Not judged", ((item.rule, item.reason) for item in lint.not_judged))
     _bullets(
         console,

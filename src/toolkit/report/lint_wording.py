@@ -3,11 +3,11 @@
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from toolkit.lint.facts import Deployment, Server, Unit, Where
-from toolkit.lint.finding import Finding, NotJudged, Severity
-from toolkit.units import counted
+from toolkit.lint.finding import Finding, Measured, NotJudged, Severity, Taken
+from toolkit.units import counted, format_bytes
 
 _WORST_FIRST = tuple(Severity)
 
@@ -23,6 +23,8 @@ class Lint:
         not_judged: What they could not say anything about.
         folder: In front of the place of a finding, for readers who stand elsewhere; empty: none.
             All places beside that are named from the folder itself.
+        measured: What was known of the app.
+        taken: The run that says it, as far as nobody has said it by hand.
     """
 
     deployment: Deployment
@@ -30,6 +32,26 @@ class Lint:
     ignored: tuple[Finding, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
     folder: str = ""
+    measured: Measured = field(default_factory=Measured)
+    taken: Taken | None = None
+
+    def numbers(self) -> Iterator[tuple[str, str]]:
+        """Give what was taken from a run, and what prevails over that; nothing without a run."""
+        taken, measured = self.taken, self.measured
+        if taken is None:
+            return
+        each = format_bytes(taken.worker_memory)
+        if measured.worker_memory == taken.worker_memory:
+            text = f"{each}: the peak of {counted(taken.workers, 'worker')}, by their number"
+        else:
+            text = f"{format_bytes(measured.worker_memory or 0)}, given by hand; measured: {each}"
+        yield "memory of a worker", text
+        slowest = f"{taken.slowest_request:.2g} s"
+        if measured.slowest_request == taken.slowest_request:
+            text = f"{slowest} from its sending to its answer, under {taken.slowest_workload}"
+        else:
+            text = f"{measured.slowest_request or 0:g} s, given by hand; measured: {slowest}"
+        yield "slowest request", text
 
     def place(self, where: Where) -> str:
         """Write a place as the reader finds it."""

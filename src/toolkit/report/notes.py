@@ -14,7 +14,8 @@ _RECONNECTING = 0.5
 
 
 def notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]:
-    """Give the notes below the tables of a workload, the gravest first."""
+    """Give the notes below the tables of a workload: what is in them, then the gravest first."""
+    yield from _other_work(comparison, run)
     yield from _findings(comparison.rows)
     for row in comparison.rows:
         yield from _failures(row)
@@ -46,6 +47,22 @@ def notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]
         )
     if hidden:
         yield Text(f"Not shown for lack of width: {', '.join(hidden)}.", style="dim")
+
+
+def _other_work(comparison: Comparison, run: Run) -> Iterator[Text]:
+    """Say which rows are of another kind of work than the table."""
+    works = [run.beside[row.stack] for row in comparison.rows if row.stack in run.beside]
+    if not works:
+        return
+    text = (
+        f"Other work: the rows under {' and '.join(dict.fromkeys(works))} are the toolkit's "
+        f"reference apps, which have no {comparison.workload}. "
+    )
+    if comparison.baseline in run.beside:
+        text += "Ratios to the baseline compare work as well as servers"
+    else:
+        text += "Their ratios compare work as well as servers"
+    yield Text(f"{text}, and they have no ranks.", style="yellow")
 
 
 def _findings(rows: Iterable[Row]) -> Iterator[Text]:

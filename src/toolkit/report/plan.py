@@ -25,7 +25,7 @@ def show(
         ",".join(map(str, cpus)) or "any" for cpus in (placement.server_cpus, placement.client_cpus)
     )
     console.print(Text(f"Server on CPU {server}, load generator on CPU {client}."))
-    needs = sorted({need for workload in plan.workloads for need in workload.needs})
+    needs = sorted({need for workload in plan.traffic for need in workload.needs})
     if needs:
         backing = ",".join(map(str, placement.backing_cpus)) or "any"
         console.print(Text(f"Started for the run: {' and '.join(needs)}, on CPU {backing}."))
@@ -37,6 +37,6 @@ def show(
     console.print(commands)
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
     for (stage, number), trials in groupby(plan.trials, lambda trial: (trial.stage, trial.round)):
-        cases = ", ".join(f"{trial.stack} {trial.workload}" for trial in trials)
+        cases = ", ".join(trial.case for trial in trials)
         order.add_row(f"{stage} {number}", Text(cases))
     console.print(order)

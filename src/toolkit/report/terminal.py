@@ -1,6 +1,6 @@
 """The report in a terminal: three tables per workload, then all that explains the numbers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +15,7 @@ from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
 from toolkit.parity import find_disparities, parity
 from toolkit.plan import OWN_PARTS
+from toolkit.report.bullets import bullets
 from toolkit.report.circumstances import circumstances, clients
 from toolkit.report.columns import (
     Column,
@@ -86,7 +87,7 @@ def _section(
             parts += [Text(title, style="italic"), table]
     lines = list(notes(comparison, run, hidden))
     if lines:
-        parts.append(Padding(_bullets(lines), (0, 0, 0, 2)))
+        parts.append(Padding(bullets(lines), (0, 0, 0, 2)))
     return Group(*parts)
 
 
@@ -112,15 +113,6 @@ def _noise(floor: NoiseFloor, run: Run) -> Text:
             f"{ratio.precision:.1%} on"
         )
     return text.append(".")
-
-
-def _bullets(texts: Iterable[Text]) -> Table:
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    grid.add_column(overflow="fold")
-    for text in texts:
-        grid.add_row("-", text)
-    return grid
 
 
 def _legend(run: Run, wanted: float | None) -> Padding:
@@ -153,18 +145,18 @@ def _legend(run: Run, wanted: float | None) -> Padding:
     if wanted is not None:
         lines.append(
             Text(
-                f"For {format_rate(wanted)}/s: that rate by the one that a stack carries with p99 "
-                f"within {run.load.objective * 1e3:g} ms, rounded up; none is spare."
+                f"For {format_rate(wanted)}/s: that rate by the one that a stack carries with "
+                f"{run.load.goal.latency}, rounded up; none is spare."
             )
         )
     lines.extend(_client_cost(run))
-    lines.extend(Text(text, style="yellow") for text in find_disparities(run.stacks))
+    lines.extend(Text(text, style="yellow") for text in find_disparities(run.stacks, run.beside))
     lines.extend(
         Text(f"{stack.id}: {stack.caution}.", style="yellow")
         for stack in run.stacks
         if stack.caution
     )
-    return Padding(_bullets(lines), (1, 0, 0, 0))
+    return Padding(bullets(lines), (1, 0, 0, 0))
 
 
 def _latency_legend(run: Run) -> str:
@@ -181,8 +173,9 @@ def _latency_legend(run: Run) -> str:
     if parts[0] <= 1:
         steps = ", ".join(f"{part:.0%}" for part in OWN_PARTS)
         text += (
-            f". p99<{run.load.objective * 1e3:g}ms at: the first of {steps} of the stack's own "
-            "capacity, downwards, that it carried with its p99 within that"
+            f". {run.load.goal.latency} at: the first of {steps} of the stack's own "
+            f"capacity, downwards, that it carried {'' if run.load.slo else 'with its p99 '}"
+            "within that"
         )
     return f"{text}."
 

@@ -1,0 +1,93 @@
+"""What one ramp showed of a configuration. Pure."""
+
+from dataclasses import dataclass
+
+from toolkit.measured import BROKEN_UPSTREAM, Failure, Outcome, PhaseResult
+from toolkit.objective import excess, keeps_closed
+from toolkit.slo import Slo
+from toolkit.tuning.space import Candidate
+
+_OF_SERVER = ("prepare", "verify", BROKEN_UPSTREAM)
+"""Stages whose failure does not depend on workers and threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A configuration after one ramp: closed loops of 1, 2, 4, ... users.
+
+    Attributes:
+        rate: The most answers/s of a step that kept the objective, 0 if none did ...
+        users: ... and the users of that step (of the one that came nearest, if none did).
+        excess: The latencies of that step as a multiple of their limits.
+        latency: Seconds from answer to answer of one user, None if not known ...
+        cpu_alone: ... and the CPU seconds that it cost then.
+        cpu: CPU seconds per answer at its best step.
+        busy: CPU that the server used there, as a part of its limit.
+        memory: Most bytes seen.
+        failure: Why there is none of this; empty if there is.
+        hopeless: Whether that holds for the server in any configuration.
+    """
+
+    candidate: Candidate
+    rate: float = 0.0
+    users: int = 1
+    excess: float | None = None
+    latency: float | None = None
+    cpu_alone: float | None = None
+    cpu: float | None = None
+    busy: float = 0.0
+    memory: int = 0
+    failure: str = ""
+    hopeless: bool = False
+
+    @property
+    def waiting(self) -> float | None:
+        """Seconds for which an answer waits, for each second of CPU that it costs."""
+        if self.latency is None or not self.cpu_alone:
+            return None
+        return max(self.latency / self.cpu_alone - 1, 0.0)
+
+
+def look_of(candidate: Candidate, outcome: Outcome, slo: Slo, cpus: float) -> Look:
+    """Read a ramp.
+
+    Args:
+        candidate: Whose it is.
+        outcome: How it ended.
+        slo: What its steps should keep.
+        cpus: Cores of the server.
+    """
+    if isinstance(outcome, Failure):
+        return Look(
+            candidate=candidate,
+            failure=f"{outcome.stage}: {outcome.message}",
+            hopeless=outcome.stage in _OF_SERVER,
+        )
+    steps = [step for step in outcome.phases if step.load.requests]
+    memory = max(step.server.memory_peak for step in outcome.phases)
+    if not steps:
+        return Look(candidate=candidate, memory=memory, failure="load: no answer came")
+    kept = [step for step in steps if keeps_closed(step.load, slo)]
+    best = max(kept, key=_rate) if kept else min(steps, key=lambda step: _distance(step, slo))
+    first = steps[0]
+    alone = first.phase.users == 1
+    return Look(
+        candidate=candidate,
+        rate=_rate(best) if kept else 0.0,
+        users=best.phase.users,
+        excess=excess(best.load, slo),
+        latency=1 / _rate(first) if alone else None,
+        cpu_alone=first.cpu_per_request if alone else None,
+        cpu=best.cpu_per_request,
+        busy=best.server.cpu / cpus,
+        memory=memory,
+    )
+
+
+def _rate(step: PhaseResult) -> float:
+    return step.load.throughput
+
+
+def _distance(step: PhaseResult, slo: Slo) -> float:
+    found = excess(step.load, slo)
+    return float("inf") if found is None else found
