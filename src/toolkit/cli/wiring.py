@@ -62,13 +62,13 @@ def step_aside(where: Placement) -> None:
     """Keep the tool off the CPUs of the server, and from interrupting the load generator.
 
     Both share the generator's CPUs; a process of SCHED_BATCH does not preempt another when it wakes
-    up (sched(7)). What the tool starts is scheduled as usual again.
+    up (sched(7)). What the tool starts inherits that: servers and generators, on CPUs of their own.
     """
     if where.client_cpus:
         os.sched_setaffinity(0, where.client_cpus)
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
-            policy = os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
+            policy = os.SCHED_BATCH
             os.sched_setscheduler(0, policy, os.sched_param(0))
 
 
