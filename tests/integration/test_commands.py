@@ -57,6 +57,19 @@ def test_a_bench_measures_stores_and_reports(toolkit: Toolkit, tmp_path: Path) -
     assert again.stdout.strip() in done.stdout
 
 
+def test_a_program_gets_its_format_and_nothing_else(toolkit: Toolkit, tmp_path: Path) -> None:
+    done = toolkit(
+        *("bench", *SHORT, "--stacks", "flask/gunicorn-sync", "--workloads", "list"),
+        *("--rounds", "1", "--quiet", "--output", "json", "--output", "csv=numbers.csv"),
+    )
+    assert done.returncode in (0, 4), done.stderr
+    (workload,) = json.loads(done.stdout)["workloads"]
+    assert [row["stack"] for row in workload["rows"]] == ["flask/gunicorn-sync"]
+    assert "wrote numbers.csv" in done.stderr
+    assert "[1/1]" not in done.stderr
+    assert (tmp_path / "numbers.csv").read_text().startswith("run,workload,stack,")
+
+
 def connections(outcome: Outcome) -> float:
     """Say how many connections were opened for each answer."""
     assert isinstance(outcome, Measurement)

@@ -21,7 +21,10 @@ from toolkit.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolkit.cli.benched import Benched
+    from toolkit.cli.outputs import Output
     from toolkit.config import Config
 
 
@@ -80,6 +83,14 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="One short round: ratios without an interval.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, start nothing.")
 @click.option(
+    "--output",
+    "texts",
+    multiple=True,
+    metavar="FORMAT[=FILE]",
+    help="Also write the run, as `toolkit report --output` does; repeatable.",
+)
+@click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
 )
 @wanted_rate
@@ -100,6 +111,8 @@ def command(
     aa: str | None,
     quick: bool,
     dry_run: bool,
+    texts: tuple[str, ...],
+    quiet: bool,
     results: Path | None,
     wanted: float | None,
     images: tuple[str, ...],
@@ -120,9 +133,11 @@ def command(
     flags such as --get describe; without these the reference apps are measured.
     """
     from toolkit.cli.benched import as_they_are, place_of, reference
+    from toolkit.cli.outputs import RUN_FORMATS, read_outputs
     from toolkit.cli.settled import beside_settings, is_described, own_settings
     from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
 
+    outputs = tuple(read_outputs(texts, RUN_FORMATS))
     folder, target = place_of(own or "", Path.cwd())
     config = load_config(folder, config_file)
     settled = config_file.parent if config_file else folder
@@ -165,10 +180,18 @@ def command(
             benched = opened.enter_context(laid_out(config, folder, against_itself=aa))
         else:
             benched = reference(config, against_itself=aa)
-        return _measure(config, benched, wanted, dry_run=dry_run)
+        return _measure(config, benched, wanted, outputs, dry_run=dry_run, quiet=quiet)
 
 
-def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_run: bool) -> int:
+def _measure(
+    config: "Config",
+    benched: "Benched",
+    wanted: float | None,
+    outputs: "Sequence[Output]",
+    *,
+    dry_run: bool,
+    quiet: bool,
+) -> int:
     from toolkit.cli.benching import measure, show_plan
     from toolkit.plan import make_plan
     from toolkit.variants import vary
@@ -188,7 +211,7 @@ def _measure(config: "Config", benched: "Benched", wanted: float | None, *, dry_
         click.echo(f"toolkit: {remark}", err=True)
     if dry_run:
         return show_plan(config, benched, plan)
-    return measure(config, benched, plan, wanted)
+    return measure(config, benched, plan, wanted, outputs=outputs, quiet=quiet)
 
 
 def _variations(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]] | None:

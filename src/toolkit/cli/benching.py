@@ -1,15 +1,19 @@
 """Puts together what ``toolkit bench`` measures with, and shows what came of it."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.console import Console
 
 from toolkit.bench import run_bench
 from toolkit.cli.benched import Benched
 from toolkit.cli.opening import opened
+from toolkit.cli.outputs import Output
 from toolkit.cli.wiring import messages, output, session
+from toolkit.cli.written import write_run
 from toolkit.compare import tables
 from toolkit.config import Config
 from toolkit.measured import Failure, Run
@@ -31,7 +35,15 @@ def show_plan(config: Config, benched: Benched, plan: Plan) -> int:
     return 0
 
 
-def measure(config: Config, benched: Benched, plan: Plan, wanted: float | None) -> int:
+def measure(
+    config: Config,
+    benched: Benched,
+    plan: Plan,
+    wanted: float | None,
+    *,
+    outputs: Sequence[Output] = (),
+    quiet: bool = False,
+) -> int:
     """Measure, show the report and say where it is; give the exit code.
 
     Args:
@@ -39,6 +51,8 @@ def measure(config: Config, benched: Benched, plan: Plan, wanted: float | None) 
         benched: What is measured.
         plan: How.
         wanted: Rate for which servers are counted, requests/s.
+        outputs: What is written besides; what goes to standard output has that for itself.
+        quiet: Whether nothing is said while it goes on, and nothing shown at the end.
 
     Raises:
         ToolkitError: Nothing can be measured.
@@ -46,7 +60,7 @@ def measure(config: Config, benched: Benched, plan: Plan, wanted: float | None) 
     store, run_id = Store(Path(config.results)), new_run_id()
     try:
         with (
-            Progress(messages()) as progress,
+            Progress(Console(stderr=True, quiet=True) if quiet else messages()) as progress,
             opened(
                 config,
                 benched,
@@ -75,9 +89,13 @@ def measure(config: Config, benched: Benched, plan: Plan, wanted: float | None) 
             click.echo(f"toolkit: {line}", err=True)
         say_where(store.path(run_id), run)
         return _FAILED
-    show(run, output(), wanted=wanted)
+    taken = any(file is None for _, file in outputs)
+    if not quiet:
+        show(run, messages() if taken else output(), wanted=wanted)
+    write_run(outputs, run, wanted=wanted)
     hint_at(run, benched)
-    say_where(store.path(run_id), run)
+    if not quiet:
+        say_where(store.path(run_id), run, err=taken)
     return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED
 
 
@@ -100,9 +118,9 @@ def _greediest(benched: Benched, plan: Plan, config: Config) -> Knobs | None:
     return max(found, key=lambda knobs: knobs.workers * knobs.database_pool, default=None)
 
 
-def say_where(path: Path, run: Run) -> None:
+def say_where(path: Path, run: Run, *, err: bool = False) -> None:
     """Say where a run is stored, and how it is shown again."""
-    click.echo(f"\nStored in {path}; `toolkit report {run.id}` shows it again.")
+    click.echo(f"\nStored in {path}; `toolkit report {run.id}` shows it again.", err=err)
 
 
 def mention(path: Path, run_id: str) -> None:

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from toolkit.errors import ConfigError
 
+RUN_FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
+"""What a run can be written as."""
+
 Output = tuple[str, Path | None]
 """A format, and the file to write; None is standard output."""
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli.options import common, wanted_rate
+from toolkit.cli.outputs import RUN_FORMATS, read_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolkit.cli.outputs import Output
     from toolkit.measured import Run
-
-_FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -26,7 +25,7 @@ _FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
     "texts",
     multiple=True,
     metavar="FORMAT[=FILE]",
-    help=f"Write {', '.join(_FORMATS)}; without a file to standard output. Repeatable.",
+    help=f"Write {', '.join(RUN_FORMATS)}; without a file to standard output. Repeatable.",
 )
 @click.option(
     "--html",
@@ -68,8 +67,6 @@ def command(
     run means (with a schema), junit whether the measurement is sound, svg this very report, png its
     main chart.
     """
-    from toolkit.cli.outputs import read_outputs
-
     if history is not None and (html is None or run is not None or texts):
         raise click.UsageError("--history FILE goes with --html FILE, and without a run.")
     if opened and html is None:
@@ -80,12 +77,14 @@ def command(
         _serve(results, config_file, port)
         return
     if history is not None and html is not None:
-        _write(page_of_history(history), html)
+        from toolkit.cli.written import write
+
+        write(page_of_history(history), html)
     else:
         from toolkit.config import load_config
         from toolkit.store import Store
 
-        outputs = list(read_outputs(texts, _FORMATS))
+        outputs = list(read_outputs(texts, RUN_FORMATS))
         if html is not None:
             outputs.append(("html", html))
         folder = results or Path(load_config(Path.cwd(), config_file).results)
@@ -111,43 +110,13 @@ def _show(
 ) -> None:
     if not outputs:
         from toolkit.cli.wiring import output
-        from toolkit.report.tune_terminal import show_whole
+        from toolkit.report.terminal import show
 
-        show_whole(run, output(), wanted=wanted)
-    for kind, file in outputs:
-        content = _rendered(kind, run, wanted, workload)
-        if file is None:
-            click.echo(content, nl=False)
-        else:
-            _write(content, file)
+        show(run, output(), wanted=wanted)
+        return
+    from toolkit.cli.written import write_run
 
-
-def _rendered(kind: str, run: "Run", wanted: float | None, workload: str | None) -> str | bytes:
-    if kind == "html":
-        from toolkit.report.browser.document import Library
-        from toolkit.report.browser.drawing import library
-        from toolkit.report.browser.page import page
-
-        return page(run, Library(text=library()), wanted=wanted)
-    if kind == "markdown":
-        from toolkit.report.run_markdown import markdown
-
-        return markdown(run, wanted=wanted)
-    if kind == "json":
-        from toolkit.report.run_json import document
-
-        return document(run)
-    if kind == "csv":
-        from toolkit.report.run_rows import as_csv
-
-        return as_csv(run)
-    if kind == "junit":
-        from toolkit.report.run_junit import junit
-
-        return junit(run)
-    from toolkit.report.run_pictures import main_chart, terminal_svg
-
-    return terminal_svg(run, wanted=wanted) if kind == "svg" else main_chart(run, workload)
+    write_run(outputs, run, wanted=wanted, workload=workload)
 
 
 def page_of_history(history: Path) -> str:
@@ -165,11 +134,3 @@ def page_of_history(history: Path) -> str:
     if not series:
         raise ConfigError(f"no valid check is recorded in {history}")
     return page(series, searched=search is not None)
-
-
-def _write(content: str | bytes, file: Path) -> None:
-    from toolkit.cli.wiring import messages
-    from toolkit.store import write_whole
-
-    write_whole(file, content)
-    messages().print(f"wrote {file}", markup=False)
