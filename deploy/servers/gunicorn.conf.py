@@ -1,6 +1,7 @@
 """Settings common to every gunicorn worker class; what differs is on the command line."""
 
 import importlib.util
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,22 @@ if _metrics and importlib.util.find_spec("prometheus_client"):
         for file in Path(_metrics).glob("*.db"):
             file.unlink()
 
+    def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - likewise
+        """Give a worker the lowest number that is free, which its files of metrics are kept by.
+
+        By process id, each worker that is replaced would leave its files behind for good.
+        """
+        taken = {other.number for other in server.WORKERS.values()}
+        worker.number = next(number for number in itertools.count() if number not in taken)
+
+    def post_fork(server: Any, worker: Any) -> None:  # noqa: ANN401 - likewise
+        """Go on where the last worker with this number has ended."""
+        from prometheus_client import values  # noqa: PLC0415 - only where it is there
+
+        values.ValueClass = values.MultiProcessValue(lambda: worker.number)
+
     def child_exit(server: Any, worker: Any) -> None:  # noqa: ANN401 - likewise
         """Take the gauges of a worker that has ended out of the metrics."""
-        from prometheus_client import multiprocess  # noqa: PLC0415 - only where it is there
+        from prometheus_client import multiprocess  # noqa: PLC0415 - likewise
 
-        multiprocess.mark_process_dead(worker.pid)
+        multiprocess.mark_process_dead(worker.number)

@@ -275,7 +275,7 @@ def test_report_writes_the_page(file: Path) -> None:
     "arguments",
     [
         ("--history", "toolkit-history.jsonl"),
-        ("--html", "out.html"),
+        ("--history", "toolkit-history.jsonl", "--html", "out.html", "--output", "csv"),
         ("a-run", "--history", "toolkit-history.jsonl", "--html", "out.html"),
     ],
 )

@@ -149,6 +149,19 @@ def test_an_entry_point_in_python_that_becomes_its_arguments_is_passed(call: str
         assert not started.shell
 
 
+@pytest.mark.parametrize(
+    ("line", "program"),
+    [
+        ("from hypercorn.__main__ import main", "hypercorn"),
+        ("from granian.cli import cli, entrypoint", "granian"),
+        ("from uvicorn.main import main as command", "uvicorn"),
+    ],
+)
+def test_a_script_around_the_command_of_a_server_is_that_command(line: str, program: str) -> None:
+    started = command("python", "/srv/patient.py", "app:app", scripts={"/srv/patient.py": line})
+    assert started.words == (program, "app:app")
+
+
 def test_a_script_in_python_that_becomes_nothing_else_is_the_program() -> None:
     script = {"serve.py": "import sys\nserve(sys.argv[1])\n"}
     started = command("hypercorn", entrypoint=("python", "serve.py"), scripts=script)

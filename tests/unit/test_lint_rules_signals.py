@@ -78,6 +78,11 @@ def test_a_server_that_knows_nothing_of_sigterm_is_an_error_without_sigint(
     )
 
 
+@pytest.mark.parametrize("kind", [ServerKind.WAITRESS, ServerKind.CHEROOT, ServerKind.GEVENT])
+def test_a_script_that_handles_signals_is_stopped_as_it_says(kind: ServerKind) -> None:
+    assert findings("stop-signal", unit(kind, drops=False)) == []
+
+
 @pytest.mark.parametrize("signal", ["SIGINT", "INT", "sigint", "2"])
 def test_sigint_is_right_for_waitress_however_it_is_written(signal: str) -> None:
     assert found("stop-signal", unit(ServerKind.WAITRESS, signal)) == []

@@ -725,6 +725,16 @@ def test_servers_that_a_file_starts_are_known(text: str, kind: ServerKind) -> No
     assert result.kind is kind
 
 
+def test_a_file_that_handles_signals_itself_is_taken_to_do_it_well() -> None:
+    serving = "from cheroot import wsgi\nimport signal\nserver = wsgi.Server(('', 80), app)\n"
+    handled = in_file(f"{serving}signal.signal(signal.SIGTERM, stop)\nserver.start()\n")
+    assert handled is not None
+    assert handled.drops_on_term == Fact(False, Where("app.py", 3))
+    left = in_file(f"{serving}server.start()\n")
+    assert left is not None
+    assert left.drops_on_term is None
+
+
 def test_what_uvicorn_is_told_in_python_counts_as_on_its_command_line() -> None:
     text = (
         'import uvicorn\nuvicorn.run(\n    "a:app", host="0.0.0.0",\n    workers=3,\n'

@@ -9,7 +9,7 @@ import pytest
 from toolkit.catalog import Catalog, root
 from toolkit.model import Knobs, Server
 from toolkit.runtime.settings import environment_of
-from toolkit.serve import KNOBS, knob_values, render_argv
+from toolkit.serve import DEPLOYED, KNOBS, knob_values, render_argv
 
 CATALOG = Catalog(root())
 SERVERS = {server.name: server for server in CATALOG.servers}
@@ -142,10 +142,10 @@ def test_a_knob_changes_the_command_of_the_servers_that_have_it_and_no_other(
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 def test_a_server_uses_only_what_there_is(server: Server) -> None:
     """A misspelt knob would fail when the server starts, a misspelt switch would never be used."""
-    known = {*KNOBS, "max_requests_jitter", "host", "port", "target", "server_dir"}
+    known = {*KNOBS, *DEPLOYED, "max_requests_jitter", "host", "port", "target", "server_dir"}
     texts = [*server.argv]
     for name, sides in server.switches.items():
-        assert name in KNOBS
+        assert name in {*KNOBS, "proxied"}
         assert f"{{{name}}}" in server.argv
         assert sides.keys() == {"on", "off"}
         texts += [*sides["on"], *sides["off"]]
@@ -191,12 +191,12 @@ def test_no_replacement_of_processes_is_no_flag_at_all(name: str) -> None:
     assert not [item for item in command(SERVERS[name], Knobs()) if "max-requests" in item]
 
 
-def test_one_worker_of_uvicorn_is_supervised_where_it_is_replaced() -> None:
-    """Its command alone would end with the last request."""
+def test_uvicorn_is_started_by_what_loses_no_request_when_it_stops() -> None:
+    """Its own command does, and would end with the last request of one worker."""
+    launched = ["python", "deploy/servers/NAME/../uvicorn_supervised.py"]
     for name in ("uvicorn", "uvicorn-a2wsgi"):
-        assert "uvicorn" in command(SERVERS[name], Knobs())
-        supervised = command(SERVERS[name], Knobs(max_requests=100))
-        assert has_in_a_row(supervised, ["python", "deploy/servers/NAME/../uvicorn_supervised.py"])
+        for knobs in (Knobs(), Knobs(workers=2), Knobs(max_requests=100)):
+            assert has_in_a_row(command(SERVERS[name], knobs), launched)
 
 
 def test_the_manual_agrees_with_the_folders() -> None:

@@ -18,9 +18,6 @@ from cheroot.server import HTTPConnection
 _SILENCE = 10.0
 """Seconds that a client may be silent inside of a request, cheroot's default."""
 
-_GRACE = 25
-"""Seconds for what is in flight, less than the 30 s after which Kubernetes kills."""
-
 
 class Connection(HTTPConnection):
     """A connection that may be idle for longer between requests than inside of one.
@@ -67,6 +64,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--keep-alive", type=int, required=True)
     parser.add_argument("--backlog", type=int, required=True)
+    parser.add_argument("--graceful-timeout", type=int, required=True)
     parser.add_argument("target", help="module:attribute")
     arguments = parser.parse_args()
 
@@ -77,7 +75,7 @@ def main() -> None:
         max=arguments.threads,
         request_queue_size=arguments.backlog,
         timeout=arguments.keep_alive,
-        shutdown_timeout=_GRACE,
+        shutdown_timeout=arguments.graceful_timeout,
         # is SERVER_NAME too, where its default with a slash and a version is no host name
         server_name="cheroot",
     )

@@ -21,9 +21,6 @@ import gevent
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
-_GRACE = 25.0
-"""Seconds for what is in flight, less than the 30 s after which Kubernetes kills."""
-
 
 class Handler(WSGIHandler):
     """One connection, which tells its server while it waits for a request."""
@@ -95,6 +92,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--keep-alive", type=int, required=True)
     parser.add_argument("--backlog", type=int, required=True)
+    parser.add_argument("--graceful-timeout", type=int, required=True)
     parser.add_argument("--access-log", action="store_true")
     parser.add_argument("target", help="module:attribute")
     arguments = parser.parse_args()
@@ -110,7 +108,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, server.drain)
     gevent.spawn(server.watch_idle)
-    server.serve_forever(stop_timeout=_GRACE)
+    server.serve_forever(stop_timeout=arguments.graceful_timeout)
 
 
 if __name__ == "__main__":

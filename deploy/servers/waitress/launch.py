@@ -16,9 +16,6 @@ from waitress import create_server, wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 
-_GRACE = 25.0
-"""Seconds for what is in flight, less than the 30 s after which Kubernetes kills."""
-
 
 class Loop:
     """The event loop of one server, with an end.
@@ -27,11 +24,13 @@ class Loop:
         server: What ``create_server`` gave.
         channels: The map that it was given: the listening socket, the connections, and the pipe
             that wakes the loop.
+        grace: Seconds for what is in flight when it stops.
     """
 
-    def __init__(self, server: BaseWSGIServer, channels: dict[int, Any]) -> None:
+    def __init__(self, server: BaseWSGIServer, channels: dict[int, Any], grace: float) -> None:
         self._server = server
         self._channels = channels
+        self._grace = grace
         self._stopping = False
 
     def stop(self, number: int, frame: FrameType | None) -> None:
@@ -45,7 +44,7 @@ class Loop:
             self._turn()
         # the listening socket alone: the server's own close() takes the waking pipe away too
         wasyncore.dispatcher.close(self._server)
-        deadline = time.monotonic() + _GRACE
+        deadline = time.monotonic() + self._grace
         while self._server.active_channels and time.monotonic() < deadline:
             for channel in list(self._server.active_channels.values()):
                 if _is_idle(channel):
@@ -72,6 +71,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--keep-alive", type=int, required=True)
     parser.add_argument("--backlog", type=int, required=True)
+    parser.add_argument("--graceful-timeout", type=int, required=True)
     parser.add_argument("target", help="module:attribute")
     arguments = parser.parse_args()
 
@@ -97,7 +97,7 @@ def main() -> None:
         # what a proxy sets needs trust settings; without them it must not reach the app
         clear_untrusted_proxy_headers=False,
     )
-    loop = Loop(server, channels)
+    loop = Loop(server, channels, arguments.graceful_timeout)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, loop.stop)
     loop.run()

@@ -128,7 +128,8 @@ class Server:
         heartbeat_folder: Of gunicorn's ``worker_tmp_dir``; value "" for the default, which is the
             system's temporary folder.
         drops_on_term: Whether SIGTERM drops requests in flight: uWSGI's ``die-on-term``; as its
-            default (it loads everything anew, and does not end) where that is not set.
+            default (it loads everything anew, and does not end) where that is not set. False for a
+            script that serves by itself and handles signals.
         reloads: Whether it watches files to start anew (``--reload``), or debugs.
     """
 

@@ -66,7 +66,7 @@ def _stop_signal(deployment: Deployment, measured: Measured) -> Iterator[Finding
         if given is None and unit.image is None and unit.container.platform in CONTAINERS:
             continue  # what an image from elsewhere says
         signal = _name(given)
-        if gentle and signal not in gentle:
+        if gentle and signal not in gentle and not _handles(server):
             yield _hard(unit, server, given, signal, gentle[0])
         elif server.drops_on_term is not None and _drops_on_term(server):
             yield _drops(server, server.drops_on_term)
@@ -74,6 +74,12 @@ def _stop_signal(deployment: Deployment, measured: Measured) -> Iterator[Finding
 
 def _drops_on_term(server: Server) -> bool:
     return server.drops_on_term is not None and server.drops_on_term.value
+
+
+def _handles(server: Server) -> bool:
+    """Tell whether it is a script that says itself what happens on a signal."""
+    of_a_script = server.kind in (ServerKind.WAITRESS, ServerKind.CHEROOT, ServerKind.GEVENT)
+    return of_a_script and server.drops_on_term is not None and not _drops_on_term(server)
 
 
 def _has_shell(unit: Unit) -> bool:

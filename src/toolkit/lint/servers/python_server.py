@@ -1,7 +1,8 @@
 """Servers that a Python file starts by itself when it is run: ``python app.py``."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from toolkit.lint.facts import Fact, Server, ServerKind, Where
 from toolkit.lint.servers.evaluating import Evaluator
@@ -11,6 +12,7 @@ from toolkit.lint.servers.settings import Settings, Unknown, from_text, integer_
 from toolkit.reading import ReadError, python_of
 
 _FRAMEWORKS = frozenset({"bottle", "dash", "flask", "quart"})
+_HANDLERS = ("signal.signal", "signal_handler")
 _ARGUMENTS = frozenset({"debug", "host", "port", "threaded", "use_reloader"})
 _SERVERS = {
     "cheroot.wsgi.Server": ServerKind.CHEROOT,
@@ -46,6 +48,8 @@ def server_in(path: str, text: str, env: Mapping[str, Fact[str]]) -> Server | No
         modules = _modules(tree)
         for call in reversed(calls):
             server = _served(call, modules, evaluator, Where(path, call.lineno))
+            if server is not None and _handles_signals(calls):
+                return replace(server, drops_on_term=Fact(False, server.where))
             if server is not None:
                 return server
     except (ReadError, ValueError, RecursionError):
@@ -81,6 +85,11 @@ def _modules(tree: ast.Module) -> dict[str, str]:
                 {item.asname or item.name: f"{node.module}.{item.name}" for item in node.names}
             )
     return found
+
+
+def _handles_signals(calls: Iterable[ast.Call]) -> bool:
+    """Tell whether a script says itself what happens on a signal; it is taken to do it well."""
+    return any(ast.unparse(call.func).endswith(_HANDLERS) for call in calls)
 
 
 def _served(

@@ -27,6 +27,14 @@ ScriptFinder = Callable[[str], tuple[str, str] | None]
 _MOST_DEEP = 16
 _OPTIONS_WITH_VALUE = frozenset({"--rcfile", "--init-file"})
 _BECOMES = re.compile(r"\bos\.exec[lv]p?e?\(")
+_COMMANDS = {
+    "granian": "granian.cli",
+    "gunicorn": "gunicorn.app.wsgiapp",
+    "hypercorn": "hypercorn.__main__",
+    "uvicorn": "uvicorn.main",
+}
+"""Modules of servers that have nothing in them but their commands."""
+
 _NO_SCRIPT = (".py", ".js", ".rb", ".pl", ".php", ".jar")
 
 
@@ -178,12 +186,23 @@ class _Starter:
 
 
 def _handed_on_by_python(args: Args, script: ScriptFinder) -> Args:
-    """Give what ``python entrypoint.py PROGRAM ...`` becomes; nothing if it stays itself."""
+    """Give what ``python entrypoint.py PROGRAM ...`` becomes; nothing if it stays itself.
+
+    A script that calls the command of a server, with something of its own around it, is taken for
+    that command.
+    """
     at = 1 if is_python(name_of(args)) else 0
     if len(args) < at + 2 or not args[at].value.endswith(".py"):
         return ()
     found = script(args[at].value)
-    return args[at + 1 :] if found is not None and _BECOMES.search(found[1]) else ()
+    if found is None:
+        return ()
+    if _BECOMES.search(found[1]):
+        return args[at + 1 :]
+    for program, module in _COMMANDS.items():
+        if f"from {module} import" in found[1]:
+            return (Fact(program, args[at].where), *args[at + 1 :])
+    return ()
 
 
 def _is_shells(path: str, text: str) -> bool:

@@ -1,0 +1,1 @@
+"""From a measured stack to the files that run it: numbers, their derivation, templates."""
