@@ -77,7 +77,7 @@ def test_processes_that_are_replaced_leave_their_counts_and_no_files(
         "SECRET_KEY": "a key of this test only",
         "PROMETHEUS_MULTIPROC_DIR": str(folder),
     }
-    seen = set()
+    seen: set[int] = set()
     with parts.runtime.serve(stack, environment) as service:
         before = counted(answer(f"{service.url}/metrics"))
         for _ in range(100):
