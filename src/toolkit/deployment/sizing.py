@@ -30,6 +30,10 @@ _PROBES = 5
 _POOLS_OF_REFERENCE_APPS = 2
 _RESERVED_CONNECTIONS = 10
 _OTHER_PROCESSES = 16
+_UNSEEN_THREADS = 40
+"""Of a process whose server sets no number: AnyIO runs the synchronous views of an async app in so
+many at most. https://anyio.readthedocs.io/en/stable/threads.html
+"""
 _LEAST_TMP = 16 * 2**20
 _ASYNC_BODIES = 8
 _SHARED_BUFFERS = 128 * 2**20
@@ -302,7 +306,7 @@ def _size(sheet: _Sheet, wishes: Wishes, knobs: Mapping[str, Any]) -> dict[str, 
         "workers": workers,
         "workers_per_cpu": per_cpu,
         **_memory(sheet, wishes, workers),
-        **_processes(sheet, workers, knobs["threads"] or 1),
+        **_processes(sheet, workers, knobs["threads"] or _UNSEEN_THREADS),
     }
 
 
@@ -364,21 +368,22 @@ def _memory(sheet: _Sheet, wishes: Wishes, workers: int) -> dict[str, int]:
 
 def _processes(sheet: _Sheet, workers: int, threads: int) -> dict[str, int]:
     seen = [u.threads for u in sheet.evidence.under if u.threads] if sheet.evidence else []
-    most = max(seen, default=0)
     there = sheet.evidence.knobs.get("workers", 1) if sheet.evidence else 1
-    need = max(workers * (threads + 1), math.ceil(most / there * workers))
-    limit = 2 * need + _OTHER_PROCESSES
+    most = math.ceil(max(seen, default=0) / there * workers)
+    known = workers * (threads + 1)
+    limit = 2 * max(most, known) + _OTHER_PROCESSES
     return {
         "pids_limit": sheet.note(
             "pids_limit",
             limit,
             str(limit),
             f"2 x threads of all processes + {_OTHER_PROCESSES} for the parent, health checks and "
-            "a shell: what starts threads without end is stopped, and not its neighbours",
-            Basis.MEASURED if most else Basis.RULE,
-            **(
-                {"most threads seen": str(most)} if most else {"workers x (threads + 1)": str(need)}
-            ),
+            "a shell: what starts threads without end is stopped, and not its neighbours. Threads "
+            f"are those that were seen, or workers x (threads + 1) if that is more; "
+            f"{_UNSEEN_THREADS} of a process where none are set",
+            Basis.MEASURED if most >= known else Basis.RULE,
+            **({"seen": str(most)} if seen else {}),
+            **{"workers x (threads + 1)": str(known)},
         )
     }
 
