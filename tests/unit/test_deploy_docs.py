@@ -1,16 +1,17 @@
-"""docs/deploy.md quotes what was measured; `UPDATE_GOLDEN=1` with this file writes its table."""
+"""docs/deploy.md quotes what was measured; `UPDATE_GOLDEN=1` with this file writes its tables."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pytest
+
 from toolkit.catalog import root
 
 DOCS = root() / "docs" / "deploy.md"
-BEGIN, END = "<!-- deploy_images: begin -->\n", "<!-- deploy_images: end -->"
 
 
 def rows(document: dict[str, Any]) -> Iterator[str]:
@@ -27,16 +28,43 @@ def seconds(values: list[float]) -> str:
     return f"{median(values):.1f} [{min(values):.1f}, {max(values):.1f}]"
 
 
-def test_the_table_of_images_is_that_of_the_committed_measurement() -> None:
-    file = root() / "results" / "reference" / "deploy_images.json"
-    table = "\n".join(rows(json.loads(file.read_text()))) + "\n"
+SCENARIOS = ("rolling", "stop", "recycle", "recycle-direct", "reload", "kill")
+
+
+def losses(document: dict[str, Any]) -> Iterator[str]:
+    heads = ("server", "rolling restart", "stop", "recycle", "recycle, no proxy", "reload", "kill")
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    found: dict[str, dict[str, Any]] = {}
+    for proof in document["proofs"]:
+        found.setdefault(proof["server"], {})[proof["scenario"]] = proof
+    for server in sorted(found):
+        yield f"| {server} | {' | '.join(lost(found[server].get(name)) for name in SCENARIOS)} |"
+
+
+def lost(proof: dict[str, Any] | None) -> str:
+    return "-" if proof is None else f"{sum(proof['lost'].values())} of {proof['sent']:,}"
+
+
+def require_table(name: str, table: str) -> None:
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     text = DOCS.read_text()
-    before, _, rest = text.partition(BEGIN)
-    quoted, _, after = rest.partition(END)
+    before, _, rest = text.partition(begin)
+    quoted, _, after = rest.partition(end)
     if os.environ.get("UPDATE_GOLDEN"):
-        DOCS.write_text(f"{before}{BEGIN}{table}{END}{after}")
+        DOCS.write_text(f"{before}{begin}{table}{end}{after}")
         quoted = table
     assert quoted == table
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"), [("deploy_images", rows), ("deployment_proofs", losses)]
+)
+def test_a_table_is_that_of_the_committed_measurement(
+    name: str, lines: Callable[[dict[str, Any]], Iterator[str]]
+) -> None:
+    file = root() / "results" / "reference" / f"{name}.json"
+    require_table(name, "\n".join(lines(json.loads(file.read_text()))) + "\n")
 
 
 def test_files_that_the_page_names_are_there() -> None:
