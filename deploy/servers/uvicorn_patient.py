@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _PATIENCE = 1.0
 """Seconds for the first request of a connection; who has connected is about to send it."""
 
-_PAUSE = 0.02
+_LAST = (b"connection", b"close")
 
 
 class Protocol(HttpToolsProtocol):
@@ -18,10 +18,15 @@ class Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Begin to end it: the server calls this when it stops."""
-        self._end_by(self.loop.time() + _PATIENCE)
-
-    def _end_by(self, deadline: float) -> None:
-        if self.cycle is None and self.loop.time() < deadline and not self.transport.is_closing():
-            self.loop.call_later(_PAUSE, self._end_by, deadline)
+        headers = self.server_state.default_headers
+        if _LAST not in headers:
+            # of all answers that begin from now on; the server no longer changes them
+            self.server_state.default_headers = [*headers, _LAST]
+        if self.cycle is None:
+            self.loop.call_later(_PATIENCE, self._end)
         else:
+            super().shutdown()
+
+    def _end(self) -> None:
+        if not self.transport.is_closing():
             super().shutdown()

@@ -69,6 +69,7 @@ def test_a_rolling_restart_loses_no_request(deployment: "deployment_stack.Deploy
     assert found.more["replaced"] == 2
 
 
+@pytest.mark.parametrize("deployment", ["flask/gunicorn-gthread"], indirect=True)
 def test_replicas_that_are_killed_together_lose_requests(
     deployment: "deployment_stack.Deployment",
 ) -> None:

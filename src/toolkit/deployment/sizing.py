@@ -540,7 +540,7 @@ def _growth(
         target = sheet.rule("hpa_target", 70, "70 %", "not measured: the usual")
         return int(target), request
     use = min(carried * cpu / cpus, 1.0)
-    target = max(round(100 * _LOAD_TO_GROW_AT * use), 1)
+    target = max(math.floor(100 * _LOAD_TO_GROW_AT * use + _HAIR), 1)
     sheet.measured(
         "hpa_target",
         target,
