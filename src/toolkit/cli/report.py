@@ -110,9 +110,9 @@ def _show(
 ) -> None:
     if not outputs:
         from toolkit.cli.wiring import output
-        from toolkit.report.terminal import show
+        from toolkit.report.tune_terminal import show_whole
 
-        show(run, output(), wanted=wanted)
+        show_whole(run, output(), wanted=wanted)
         return
     from toolkit.cli.written import write_run
 
