@@ -9,14 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cattrs
+import msgspec
 
 from toolkit.checked import Check
 from toolkit.errors import ConfigError
 from toolkit.store import write_whole
 
 FORMAT = 1
-_CONVERTER = cattrs.Converter()
 
 
 def check_path(results: Path, check_id: str) -> Path:
@@ -26,7 +25,7 @@ def check_path(results: Path, check_id: str) -> Path:
 
 def document_of(check: Check) -> dict[str, Any]:
     """Give a check as plain values."""
-    return {"format": FORMAT, **_CONVERTER.unstructure(check)}
+    return {"format": FORMAT, **msgspec.to_builtins(check)}
 
 
 def save_check(path: Path, check: Check) -> None:
@@ -53,10 +52,10 @@ def load_check(path: Path) -> Check:
                 f"{path} has format {version}, this toolkit reads up to {FORMAT}",
                 hint="Upgrade flask-production-toolkit.",
             )
-        return _CONVERTER.structure(document, Check)
+        return msgspec.convert(document, Check)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"{path} is not a check: {type(error).__name__}: {reason}",

@@ -7,35 +7,24 @@ Format history of ``run.json``:
 """
 
 import errno
-import json
 import os
 import secrets
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
-import cattrs
-from cattrs.strategies import configure_tagged_union
+import msgspec
 
 from toolkit.errors import ConfigError, EnvironmentFault
-from toolkit.measured import Outcome, Run
+from toolkit.measured import Failure, Measurement, Outcome, Run
 from toolkit.spelling import did_you_mean
 
 FORMAT = 2
 _OLDEST = 2
 _FILE = "run.json"
 _LATEST = "latest"
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    configure_tagged_union(Outcome, converter, tag_name="kind", tag_generator=_tag)
-    return converter
-
-
-def _tag(kind: type) -> str:
-    return kind.__name__.lower()
+_KINDS: dict[str, type[Outcome]] = {"measurement": Measurement, "failure": Failure}
 
 
 def utc_now() -> str:
@@ -50,8 +39,10 @@ def new_run_id() -> str:
 
 def dumps(run: Run) -> str:
     """Write a run as its JSON document."""
-    document = {"format": FORMAT, **_converter().unstructure(run)}
-    return json.dumps(document, indent=1) + "\n"
+    document = {"format": FORMAT, **msgspec.to_builtins(run)}
+    for outcome in document["outcomes"]:
+        outcome["kind"] = "measurement" if "phases" in outcome else "failure"
+    return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
 
 
 def loads(text: str, source: str) -> Run:
@@ -61,7 +52,7 @@ def loads(text: str, source: str) -> Run:
         ConfigError: It is not a run, or one of a later format.
     """
     try:
-        document: dict[str, Any] = json.loads(text)
+        document: dict[str, Any] = msgspec.json.decode(text)
         version = document.pop("format")
         if version > FORMAT:
             raise ConfigError(
@@ -73,12 +64,22 @@ def loads(text: str, source: str) -> Run:
                 f"{source} has format {version}, from before the first release",
                 hint="Measure again.",
             )
-        return _converter().structure(document, Run)
-    except (ValueError, KeyError, TypeError, AttributeError, cattrs.BaseValidationError) as error:
+        return _run(document)
+    except (ValueError, KeyError, TypeError, AttributeError, msgspec.MsgspecError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(
             f"{source} is not a stored run: {type(error).__name__}: {reason}"
         ) from error
+
+
+def _run(document: dict[str, Any]) -> Run:
+    """Make a run of plain values; what this version does not know is left out."""
+    types = get_type_hints(Run)
+    # msgspec takes no union of dataclasses
+    outcomes = [msgspec.convert(item, _KINDS[item["kind"]]) for item in document.pop("outcomes")]
+    known = {name: value for name, value in document.items() if name in types}
+    values = {name: msgspec.convert(value, types[name]) for name, value in known.items()}
+    return Run(**values, outcomes=tuple(outcomes))
 
 
 class Store:

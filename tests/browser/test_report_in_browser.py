@@ -1,7 +1,6 @@
 """The report as people meet it: in Chromium, from a file, without a network."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,15 +8,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from tests.browser.screenshots import chromium as chromium_program
 from toolkit.report.browser.document import Library
 from toolkit.report.browser.drawing import library
 from toolkit.report.browser.page import page
 from toolkit.store import Store
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
+CHROMIUM = chromium_program()
 
 pytestmark = [
     pytest.mark.browser,
@@ -130,6 +128,18 @@ def test_filters_leave_what_is_asked_for(opened: Opened) -> None:
     chart = opened.page.locator('[data-chart="throughput"] svg:visible').first
     chart.get_by_text("flask/gunicorn-sync").first.wait_for()
     assert chart.get_by_text("fastapi/uvicorn").count() == 0
+
+
+def test_filters_leave_of_the_matrix_whom_is_asked_for(opened: Opened) -> None:
+    matrix = opened.page.locator("section[data-workload] .duels").first
+    whole = matrix.locator("tbody tr:visible").count()
+    assert matrix.locator("thead th:visible").count() == whole + 1
+    opened.page.select_option("#by-app", "flask")
+    kept = matrix.locator("tbody tr:visible th").all_inner_texts()
+    assert 1 < len(kept) < whole
+    assert all(stack.startswith("flask/") for stack in kept)
+    assert matrix.locator("thead th:visible").count() == len(kept) + 1
+    assert matrix.locator("tbody td:visible").count() == len(kept) ** 2
 
 
 def test_a_trial_tells_its_number(opened: Opened) -> None:

@@ -60,7 +60,7 @@ def test_a_bench_measures_stores_and_reports(toolkit: Toolkit, tmp_path: Path) -
 def test_a_program_gets_its_format_and_nothing_else(toolkit: Toolkit, tmp_path: Path) -> None:
     done = toolkit(
         *("bench", *SHORT, "--stacks", "flask/gunicorn-sync", "--workloads", "list"),
-        *("--rounds", "1", "--quiet", "--output", "json", "--output", "csv=numbers.csv"),
+        *("--rounds", "1", "--quiet", "--json", "--output", "csv=numbers.csv"),
     )
     assert done.returncode in (0, 4), done.stderr
     (workload,) = json.loads(done.stdout)["workloads"]

@@ -1,5 +1,6 @@
 """``toolkit tune`` as a user meets it, with real processes."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ BRIEF = ("--runtime", "process", "--quick", "--most-users", "8", "--servers", "g
 
 def test_a_search_measures_stores_and_reports(toolkit: Toolkit, tmp_path: Path) -> None:
     """Whatever this machine says: with a limit of ten seconds nearly everything keeps it."""
-    done = toolkit("tune", *BRIEF, "--slo", "p99<10s, errors<5%", "--time-limit", "1")
+    wish = ("--slo", "p99<10s, errors<5%", "--time-limit", "1")
+    done = toolkit("tune", *BRIEF, *wish, "--output", "json=search.json")
     # on a machine that others use as well no trial may be valid, which is no failure of this test
     assert done.returncode in (0, 4), done.stderr
     assert "Traceback" not in done.stderr
@@ -29,6 +31,8 @@ def test_a_search_measures_stores_and_reports(toolkit: Toolkit, tmp_path: Path) 
     for outcome in run.outcomes:
         assert isinstance(outcome, Measurement), outcome
     assert run.tuned.finalists
+    told = json.loads((tmp_path / "search.json").read_text())["tuned"]
+    assert told["recommended"] == run.tuned.recommended
     varied = {name: value for facts in run.stacks for name, value in facts.settings.items()}
     assert varied["THREADS"]
     again = toolkit("report", env={"COLUMNS": "120"})

@@ -22,6 +22,15 @@ def test_a_percentile_is_right_to_three_digits(values: list[float], rank: float)
     assert found == pytest.approx(true, rel=2e-3, abs=1.5e-6)
 
 
+@given(latencies, st.lists(st.floats(0, 100), min_size=1, max_size=5))
+def test_percentiles_are_those_of_the_library(values: list[float], ranks: list[float]) -> None:
+    from hdrh.histogram import HdrHistogram
+
+    histogram = filled(values)
+    theirs = HdrHistogram.decode(histogram.encode()).get_percentile_to_value_dict(ranks)
+    assert histogram.percentiles(*ranks) == tuple(theirs[rank] / 1e6 for rank in ranks)
+
+
 @given(latencies)
 def test_the_mean_is_right_to_three_digits(values: list[float]) -> None:
     true = sum(values) / len(values)

@@ -307,8 +307,15 @@ def test_the_highest_rate_that_all_should_carry_is_the_last_to_go(
     assert [column.title[:4].rstrip(" (") for column in columns] == [
         *("stac", "30%", "50%", "70%", "90%", "120%")
     ]
-    _, hidden = fitting(table.rows, columns, Console(file=io.StringIO(), width=30))
+    _, hidden = fitting(table.rows, columns, Console(file=io.StringIO(), width=30), lambda _: None)
     assert [title.split()[0] for title in hidden] == ["50%", "70%", "120%", "30%"]
+
+
+def test_brackets_in_a_name_are_no_markup(
+    make_at_rates: MakeMeasurement, make_run: MakeRun
+) -> None:
+    name = "own/[red]x[/b]"
+    assert name in rendered(make_run((make_at_rates(name, parts=(0.5,)),)), 200)
 
 
 @pytest.mark.parametrize("rounds", [5, 6, 7])

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from toolkit.measured import Run
 from toolkit.model import Knobs, LoadSettings
-from toolkit.report.tune_terminal import settings_of, show_tuned, show_whole
+from toolkit.report.tune_findings import settings_of
+from toolkit.report.tune_terminal import show_tuned, show_whole
 from toolkit.slo import parse_slo
 from toolkit.stats import Ratio
 from toolkit.store import dumps, loads

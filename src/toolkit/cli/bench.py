@@ -17,14 +17,13 @@ from toolkit.cli.options import (
     own_app,
     patterns,
     running,
+    telling,
     wanted_rate,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolkit.cli.benched import Benched
-    from toolkit.cli.outputs import Output
+    from toolkit.cli.outputs import Telling
     from toolkit.config import Config
 
 
@@ -82,14 +81,7 @@ if TYPE_CHECKING:
 @click.option("--seed", "bench_seed", type=int, help="Repeat the shuffled order of a run.")
 @click.option("--quick", is_flag=True, help="One short round: ratios without an interval.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, start nothing.")
-@click.option(
-    "--output",
-    "texts",
-    multiple=True,
-    metavar="FORMAT[=FILE]",
-    help="Also write the run, as `toolkit report --output` does; repeatable.",
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong.")
+@telling
 @click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
 )
@@ -112,6 +104,7 @@ def command(
     quick: bool,
     dry_run: bool,
     texts: tuple[str, ...],
+    as_json: bool,
     quiet: bool,
     results: Path | None,
     wanted: float | None,
@@ -133,11 +126,11 @@ def command(
     flags such as --get describe; without these the reference apps are measured.
     """
     from toolkit.cli.benched import as_they_are, place_of, reference
-    from toolkit.cli.outputs import RUN_FORMATS, read_outputs
+    from toolkit.cli.outputs import read_telling
     from toolkit.cli.settled import beside_settings, is_described, own_settings
     from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
 
-    outputs = tuple(read_outputs(texts, RUN_FORMATS))
+    told = read_telling(texts, as_json=as_json, quiet=quiet)
     folder, target = place_of(own or "", Path.cwd())
     config = load_config(folder, config_file)
     settled = config_file.parent if config_file else folder
@@ -180,17 +173,16 @@ def command(
             benched = opened.enter_context(laid_out(config, folder, against_itself=aa))
         else:
             benched = reference(config, against_itself=aa)
-        return _measure(config, benched, wanted, outputs, dry_run=dry_run, quiet=quiet)
+        return _measure(config, benched, wanted, told, dry_run=dry_run)
 
 
 def _measure(
     config: "Config",
     benched: "Benched",
     wanted: float | None,
-    outputs: "Sequence[Output]",
+    told: "Telling",
     *,
     dry_run: bool,
-    quiet: bool,
 ) -> int:
     from toolkit.cli.benching import measure, show_plan
     from toolkit.plan import make_plan
@@ -211,7 +203,7 @@ def _measure(
         click.echo(f"toolkit: {remark}", err=True)
     if dry_run:
         return show_plan(config, benched, plan)
-    return measure(config, benched, plan, wanted, outputs=outputs, quiet=quiet)
+    return measure(config, benched, plan, wanted, told)
 
 
 def _variations(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]] | None:

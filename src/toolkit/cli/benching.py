@@ -1,17 +1,15 @@
 """Puts together what ``toolkit bench`` measures with, and shows what came of it."""
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from toolkit.bench import run_bench
 from toolkit.cli.benched import Benched
 from toolkit.cli.opening import opened
-from toolkit.cli.outputs import Output
+from toolkit.cli.outputs import Telling
 from toolkit.cli.wiring import messages, output, session
 from toolkit.cli.written import write_run
 from toolkit.compare import tables
@@ -40,9 +38,7 @@ def measure(
     benched: Benched,
     plan: Plan,
     wanted: float | None,
-    *,
-    outputs: Sequence[Output] = (),
-    quiet: bool = False,
+    told: Telling,
 ) -> int:
     """Measure, show the report and say where it is; give the exit code.
 
@@ -51,8 +47,7 @@ def measure(
         benched: What is measured.
         plan: How.
         wanted: Rate for which servers are counted, requests/s.
-        outputs: What is written besides; what goes to standard output has that for itself.
-        quiet: Whether nothing is said while it goes on, and nothing shown at the end.
+        told: How it is told.
 
     Raises:
         ToolkitError: Nothing can be measured.
@@ -60,7 +55,7 @@ def measure(
     store, run_id = Store(Path(config.results)), new_run_id()
     try:
         with (
-            Progress(Console(stderr=True, quiet=True) if quiet else messages()) as progress,
+            Progress(messages(quiet=told.quiet)) as progress,
             opened(
                 config,
                 benched,
@@ -89,13 +84,12 @@ def measure(
             click.echo(f"toolkit: {line}", err=True)
         say_where(store.path(run_id), run)
         return _FAILED
-    taken = any(file is None for _, file in outputs)
-    if not quiet:
-        show(run, messages() if taken else output(), wanted=wanted)
-    write_run(outputs, run, wanted=wanted)
+    if not told.quiet:
+        show(run, messages() if told.taken else output(), wanted=wanted)
+    write_run(told.outputs, run, wanted=wanted)
     hint_at(run, benched)
-    if not quiet:
-        say_where(store.path(run_id), run, err=taken)
+    if not told.quiet:
+        say_where(store.path(run_id), run, err=told.taken)
     return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED
 
 

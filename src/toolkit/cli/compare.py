@@ -19,9 +19,10 @@ def command(
 ) -> None:
     """Show what changed between stored runs: each RUN beside the first.
 
-    RUN is an id, the start of one, or a path. Runs that were measured on another machine, within
-    other limits or with other settings are refused unless --force is given. To find out whether a
-    change made your app slower, measure both versions side by side: `toolkit check`.
+    RUN is an id, the start of one, or a path; of a search its finals are compared. Runs that were
+    measured on another machine, within other limits or with other settings are refused unless
+    --force is given. To find out whether a change made your app slower, measure both versions side
+    by side: `toolkit check`.
     """
     from toolkit.cli.wiring import output
     from toolkit.config import load_config
@@ -29,11 +30,12 @@ def command(
     from toolkit.errors import ConfigError
     from toolkit.report.contrast_table import show
     from toolkit.store import Store
+    from toolkit.tuning.finals import finals_of
 
     if len(names) < 2:
         raise click.UsageError("It takes two runs to compare.")
     store = Store(results or Path(load_config(Path.cwd(), config_file).results))
-    runs = [store.load(name) for name in names]
+    runs = [finals_of(store.load(name)) for name in names]
     for other in runs[1:]:
         unlike = differences(runs[0], other)
         if unlike and not force:

@@ -251,6 +251,26 @@ def knobs(function: F) -> F:
     )(function)
 
 
+def telling(function: F) -> F:
+    """Add how a command tells what it measures, see ``outputs.read_telling``."""
+    return _all(
+        click.option(
+            "--output",
+            "texts",
+            multiple=True,
+            metavar="FORMAT[=FILE]",
+            help="Also write the run, as `toolkit report --output` does; repeatable.",
+        ),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="The same as --output json: standard output has the document and nothing else.",
+        ),
+        click.option("--quiet", is_flag=True, help="Say nothing but what goes wrong."),
+    )(function)
+
+
 def beside(function: F) -> F:
     """Add what puts reference stacks into the tables of an app of the user's own."""
     return _all(

@@ -1,6 +1,7 @@
 """Reads ``--output FORMAT[=FILE]``, which several commands have."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import ConfigError
@@ -10,6 +11,34 @@ RUN_FORMATS = ("html", "markdown", "json", "csv", "junit", "svg", "png")
 
 Output = tuple[str, Path | None]
 """A format, and the file to write; None is standard output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a command tells what it measures.
+
+    Attributes:
+        outputs: What is written besides the report.
+        quiet: Whether nothing is said while it goes on, and no report shown at the end.
+    """
+
+    outputs: tuple[Output, ...] = ()
+    quiet: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether standard output belongs to a format, and all else goes elsewhere."""
+        return any(file is None for _, file in self.outputs)
+
+
+def read_telling(texts: Sequence[str], *, as_json: bool, quiet: bool) -> Telling:
+    """Read what ``options.telling`` adds.
+
+    Raises:
+        ConfigError: There is no such format, or two would go to standard output.
+    """
+    asked = (*texts, "json") if as_json else texts
+    return Telling(tuple(read_outputs(asked, RUN_FORMATS)), quiet)
 
 
 def read_outputs(texts: Sequence[str], formats: Sequence[str]) -> Iterator[Output]:

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from toolkit.cli.options import base_image, beside, common, grouped, own_app, patterns, running
+from toolkit.cli.options import (
+    base_image,
+    beside,
+    common,
+    grouped,
+    own_app,
+    patterns,
+    running,
+    telling,
+)
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -43,6 +52,7 @@ from toolkit.cli.options import base_image, beside, common, grouped, own_app, pa
 @click.option("--seed", "tune_seed", type=int, help="Repeat the shuffled order of a run.")
 @click.option("--quick", is_flag=True, help="A first look: short trials, no intervals.")
 @click.option("--dry-run", is_flag=True, help="Show what would be searched, start nothing.")
+@telling
 @click.option(
     "--results", type=click.Path(file_okay=False, path_type=Path), help="Folder for results."
 )
@@ -56,6 +66,9 @@ def command(
     servers: tuple[str, ...] | None,
     quick: bool,
     dry_run: bool,
+    texts: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
     results: Path | None,
     images: tuple[str, ...],
     port: int,
@@ -75,10 +88,12 @@ def command(
     Without it, and without settings or flags that describe one, a reference app is tuned.
     """
     from toolkit.cli.benched import place_of
+    from toolkit.cli.outputs import read_telling
     from toolkit.cli.settled import beside_settings, is_described, own_settings
     from toolkit.cli.tuning import Fixed, reference_app, refuse, tune
     from toolkit.config import QUICK_TUNE, load_config, with_flags
 
+    told = read_telling(texts, as_json=as_json, quiet=quiet)
     refuse(images, beside=given["app_beside"] or ())
     folder, target = place_of(own or "", Path.cwd())
     config = load_config(folder, config_file)
@@ -109,4 +124,4 @@ def command(
             )
         else:
             searched = reference_app(config)
-        return tune(config, searched, fixed, dry_run=dry_run)
+        return tune(config, searched, fixed, told, dry_run=dry_run)

@@ -11,8 +11,10 @@ import click
 from toolkit.cli.benched import Benched
 from toolkit.cli.benching import hint_at, mention, say_where
 from toolkit.cli.opening import opened
+from toolkit.cli.outputs import Telling
 from toolkit.cli.traffic import mixed
 from toolkit.cli.wiring import catalog, messages, output, session
+from toolkit.cli.written import write_run
 from toolkit.config import AppConfig, Config
 from toolkit.errors import ConfigError, ToolkitError
 from toolkit.measured import Measurement, Run
@@ -159,7 +161,7 @@ def settings_of(config: Config) -> TuneSettings:
     )
 
 
-def tune(config: Config, searched: Searched, fixed: Fixed, *, dry_run: bool) -> int:
+def tune(config: Config, searched: Searched, fixed: Fixed, told: Telling, *, dry_run: bool) -> int:
     """Search, show what came of it and say how to go on; give the exit code.
 
     Raises:
@@ -186,7 +188,7 @@ def tune(config: Config, searched: Searched, fixed: Fixed, *, dry_run: bool) -> 
     store, run_id = Store(Path(config.results)), new_run_id()
     try:
         with (
-            TuneProgress(messages()) as progress,
+            TuneProgress(messages(quiet=told.quiet)) as progress,
             opened(
                 config,
                 benched,
@@ -207,11 +209,13 @@ def tune(config: Config, searched: Searched, fixed: Fixed, *, dry_run: bool) -> 
             by_server = {stack.server.name: stack for stack in benched.stacks}
             run = run_tune(settings, space, by_server, searched.workload, run, parts.world)
     except KeyboardInterrupt:
-        _show_interrupted(store, run_id)
+        _show_interrupted(store, run_id, told)
         raise
-    show_tuned(run, output())
+    _show(run, told)
+    write_run(told.outputs, run)
     hint_at(run, benched)
-    say_where(store.path(run_id), run)
+    if not told.quiet:
+        say_where(store.path(run_id), run, err=told.taken)
     return _FAILED if _is_nothing(run) else 0
 
 
@@ -230,9 +234,14 @@ def _is_nothing(run: Run) -> bool:
     return not any(isinstance(item, Measurement) for item in run.outcomes)
 
 
-def _show_interrupted(store: Store, run_id: str) -> None:
+def _show(run: Run, told: Telling) -> None:
+    if not told.quiet:
+        show_tuned(run, messages() if told.taken else output())
+
+
+def _show_interrupted(store: Store, run_id: str, told: Telling) -> None:
     with contextlib.suppress(ToolkitError, OSError):
         run = store.load(run_id)
         if run.tuned is not None and run.outcomes:
-            show_tuned(run, output())
+            _show(run, told)
     mention(store.path(run_id), run_id)

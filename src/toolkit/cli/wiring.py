@@ -33,9 +33,9 @@ def output() -> Console:
     return _console(stderr=False)
 
 
-def messages() -> Console:
-    """Give the console of progress and remarks."""
-    return _console(stderr=True)
+def messages(*, quiet: bool = False) -> Console:
+    """Give the console of progress and remarks, or one that says nothing."""
+    return Console(stderr=True, quiet=True) if quiet else _console(stderr=True)
 
 
 def _console(*, stderr: bool) -> Console:

@@ -4,15 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 
-import cattrs
+import msgspec
 
 from toolkit.load.child import Child, started
 from toolkit.measured import LoadResult
 from toolkit.model import Phase, Placement, Workload
 from toolkit.ports import LoadWatch, Tick
 from toolkit.runtime.guardian import Guardian
-
-_CONVERTER = cattrs.Converter()
 
 
 class LocustEngine:
@@ -69,12 +67,12 @@ class LocustSession:
                 case "opened":
                     watch.window_opened()
                 case "tick":
-                    watch.ticked(_CONVERTER.structure(message, Tick))
+                    watch.ticked(msgspec.convert(message, Tick))
                 case "closed":
                     watch.window_closed()
                     self._child.send({"go_on": True})
                 case "result":
-                    return _CONVERTER.structure(message, LoadResult)
+                    return msgspec.convert(message, LoadResult)
                 case unknown:
                     raise self._child.failure(f"Locust's process said {unknown!r}")
         raise self._child.failure("Locust ended without a result")

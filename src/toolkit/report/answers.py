@@ -4,9 +4,23 @@ from collections.abc import Iterator, Sequence
 
 from toolkit.compare import Row, Table, missing_rounds
 from toolkit.measured import Run
+from toolkit.report.tune_findings import advice
 from toolkit.units import format_rate
 
 _MOST_NAMES = 4
+
+
+def answers(run: Run, found: Sequence[Table]) -> tuple[tuple[str, str], ...]:
+    """Give for each workload what was found out; of a search, what to take and why.
+
+    Args:
+        run: As it is stored.
+        found: Its tables, see ``finals_of``.
+    """
+    if run.tuned is not None:
+        said = " ".join(text.plain for text in advice(run.tuned))
+        return tuple((workload, said) for workload in run.workloads)
+    return tuple((table.workload, answer(table, run)) for table in found)
 
 
 def answer(table: Table, run: Run) -> str:

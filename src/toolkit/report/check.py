@@ -125,7 +125,7 @@ class _Terminal:
         grid.add_column(no_wrap=True, style="bold")
         grid.add_column(overflow="fold")
         for label, text in self._wording.compared():
-            grid.add_row(label, Text(text))
+            grid.add_row(Text(label), Text(text))
         self._print(Padding(grid, (1, 0, 0, 0)))
 
 

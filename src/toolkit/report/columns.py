@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement as Width
 from rich.table import Table
+from rich.text import Text
 
 from toolkit.compare import AtRate, Row, missing_rounds
 from toolkit.compare import Table as Comparison
@@ -25,26 +26,49 @@ class _Droppable(Protocol):
     def drop(self) -> int: ...
 
 
+R = TypeVar("R")
+"""What a row of a table is about."""
+
 _T = TypeVar("_T")
 _C = TypeVar("_C", bound=_Droppable)
 _UNBOUNDED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table; the highest ``drop`` goes first where the width does not do."""
+class Column(Generic[R]):
+    """A column of a table.
+
+    Attributes:
+        title: Its head.
+        cell: What it says of a row.
+        drop: The highest goes first where the width does not do; 0 never.
+        justify: Where its text stands.
+        least: Characters that the name of a row, which may break over lines, is given at least; 0:
+            the column is none of names.
+    """
 
     title: str
-    cell: Callable[[Row], str]
+    cell: Callable[[R], str]
     drop: int = 0
     justify: Literal["left", "right"] = "right"
+    least: int = 0
 
 
 def fitting(
-    rows: Sequence[Row], columns: Sequence[Column], console: Console
+    rows: Sequence[R],
+    columns: Sequence[Column[R]],
+    console: Console,
+    style: Callable[[R], str | None],
 ) -> tuple[Table, list[str]]:
-    """Make a table of as many columns as there is room for; name the others."""
-    return widest(columns, console, lambda shown: _table(rows, shown))
+    """Make a table of as many columns as there is room for; name the others.
+
+    Args:
+        rows: What it is about.
+        columns: All of them; the highest ``drop`` goes first.
+        console: Where the room is.
+        style: How a row looks.
+    """
+    return widest(columns, console, lambda shown: _table(rows, shown, style))
 
 
 def widest(
@@ -70,24 +94,26 @@ def widest(
     return table, hidden
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column]) -> Table:
+def _table(
+    rows: Sequence[R], columns: Sequence[Column[R]], style: Callable[[R], str | None]
+) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        name = column.title == "stack"
         # a name may break, but not to pieces; a number never
         table.add_column(
             column.title,
             justify=column.justify,
-            no_wrap=not name,
+            no_wrap=not column.least,
             overflow="fold",
-            min_width=14 if name else None,
+            min_width=column.least or None,
         )
     for row in rows:
-        table.add_row(*(column.cell(row) for column in columns), style=None if row.valid else "dim")
+        # text, and no markup: a name may have brackets
+        table.add_row(*(Text(column.cell(row)) for column in columns), style=style(row))
     return table
 
 
-def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
+def capacity_columns(comparison: Comparison, run: Run) -> list[Column[Row]]:
     """What each stack can do at most, and how sure that is."""
 
     def ratio(row: Row) -> str:
@@ -117,7 +143,7 @@ def capacity_columns(comparison: Comparison, run: Run) -> list[Column]:
     return [column for column in columns if not absent.get(column.title)]
 
 
-def rate_columns(comparison: Comparison, run: Run) -> list[Column]:
+def rate_columns(comparison: Comparison, run: Run) -> list[Column[Row]]:
     """How long answers took at the same rate for all; empty if no rate was measured."""
     parts = sorted({at.part for row in comparison.rows for at in row.at_rates})
     if not parts:
@@ -137,7 +163,7 @@ def rate_columns(comparison: Comparison, run: Run) -> list[Column]:
     return columns
 
 
-def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column]:
+def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column[Row]]:
     """What an answer costs, and what a server costs that waits for requests.
 
     Args:
@@ -168,7 +194,7 @@ def _name(row: Row) -> str:
     return f"{row.stack} ({'failed' if row.throughput is None else 'invalid'})"
 
 
-_STACK = Column("stack", _name, justify="left")
+_STACK = Column("stack", _name, justify="left", least=14)
 
 
 def _rank(row: Row) -> str:

@@ -1,13 +1,9 @@
 """Runs beside each other in the terminal: what changed, ~ where nothing did."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from toolkit.contrast import (
@@ -20,21 +16,11 @@ from toolkit.contrast import (
 )
 from toolkit.measured import Run
 from toolkit.report.bullets import bullets
-from toolkit.report.columns import widest
+from toolkit.report.columns import Column, fitting
 from toolkit.stats import Ratio
 from toolkit.units import format_rate
 
 _MOST_NAMES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column; the highest ``drop`` goes first where the width does not do."""
-
-    title: str
-    cell: Callable[[Contrast], str]
-    drop: int = 0
-    right: bool = False
 
 
 def show(runs: Sequence[Run], console: Console) -> None:
@@ -70,7 +56,7 @@ def _beside(old: Run, new: Run, console: Console) -> RenderableType:
     for workload in dict.fromkeys(item.workload for item in found):
         parts.append(Text.assemble("\nWorkload ", (workload, "bold")))
         rows = [item for item in found if item.workload == workload]
-        table, without = widest(columns, console, partial(_table, rows))
+        table, without = fitting(rows, columns, console, lambda _: None)
         parts.append(table)
         hidden += without
     lines = list(_notes(old, new, found, baseline))
@@ -85,33 +71,25 @@ def _when(run: Run) -> str:
     return f"({run.started_at.replace('T', ' ')[:16]} UTC)"
 
 
-def _table(rows: Sequence[Contrast], columns: Sequence[_Column]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        name = column.title == "stack"
-        table.add_column(
-            column.title,
-            justify="right" if column.right else "left",
-            no_wrap=not name,
-            overflow="fold",
-            min_width=14 if name else None,
-        )
-    for row in rows:
-        table.add_row(*(column.cell(row) for column in columns))
-    return table
+def _columns(baseline: str | None) -> Sequence[Column[Contrast]]:
+    def change(row: Contrast) -> str:
+        return _change(row.change, row.relative is None and row.differs)
 
+    def relative(row: Contrast) -> str:
+        return _change(row.relative, row.differs)
 
-def _columns(baseline: str | None) -> Sequence[_Column]:
-    columns = [
-        _Column("stack", lambda row: row.stack),
-        _Column("first req/s", lambda row: format_rate(row.old), drop=2, right=True),
-        _Column("other req/s", lambda row: format_rate(row.new), drop=2, right=True),
-        _Column("change", lambda row: _change(row.change, row.relative is None and row.differs)),
-        _Column("CPU/req", lambda row: _change(row.cpu, not_judged=True), drop=1),
+    def cpu(row: Contrast) -> str:
+        return _change(row.cpu, not_judged=True)
+
+    to_baseline = [Column("to baseline", relative, justify="left")]
+    return [
+        Column("stack", lambda row: row.stack, justify="left", least=14),
+        Column("first req/s", lambda row: format_rate(row.old), drop=2),
+        Column("other req/s", lambda row: format_rate(row.new), drop=2),
+        *(to_baseline if baseline is not None else ()),
+        Column("change", change, justify="left"),
+        Column("CPU/req", cpu, drop=1, justify="left"),
     ]
-    if baseline is not None:
-        columns.insert(3, _Column("to baseline", lambda row: _change(row.relative, row.differs)))
-    return columns
 
 
 def _change(ratio: Ratio | None, differs: bool | None = None, *, not_judged: bool = False) -> str:

@@ -33,7 +33,7 @@ def show(
     commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
     for stack in plan.stacks:
         environment = environment_of(stack.knobs(knobs), host="127.0.0.1", port=8000)
-        commands.add_row(stack.id, Text(" ".join(argv_of(stack, environment))))
+        commands.add_row(Text(stack.id), Text(" ".join(argv_of(stack, environment))))
     console.print(commands)
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
     for (stage, number), trials in groupby(plan.trials, lambda trial: (trial.stage, trial.round)):

@@ -10,12 +10,16 @@ from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
-import cattrs
+import msgspec
 
 from toolkit.compare import Row, Table, tables
 from toolkit.measured import Measurement, Run
 from toolkit.report.answers import answer
 from toolkit.report.browser.data import duels
+from toolkit.report.tune_findings import advice
+from toolkit.stats import Ratio
+from toolkit.tuned import Tuned
+from toolkit.tuning.finals import finals_of
 
 FORMAT = 1
 
@@ -33,8 +37,8 @@ def schema() -> dict[str, Any]:
 
 
 def _document(run: Run) -> dict[str, Any]:
-    converter = cattrs.Converter()
     measured = [item for item in run.outcomes if isinstance(item, Measurement)]
+    shown = finals_of(run)
     return {
         "format": FORMAT,
         "run": run.id,
@@ -47,13 +51,29 @@ def _document(run: Run) -> dict[str, Any]:
             "failed": len(run.outcomes) - len(measured),
         },
         "baseline": run.baseline,
-        "rounds": run.rounds,
-        "host": converter.unstructure(run.host),
-        "runtime": converter.unstructure(run.runtime),
-        "placement": converter.unstructure(run.placement),
+        "rounds": shown.rounds,
+        "host": msgspec.to_builtins(run.host),
+        "runtime": msgspec.to_builtins(run.runtime),
+        "placement": msgspec.to_builtins(run.placement),
         "knobs": asdict(run.knobs),
-        "workloads": [_workload(run, table) for table in tables(run)],
+        "tuned": None if run.tuned is None else _tuned(run.tuned),
+        "workloads": [_workload(shown, table) for table in tables(shown)],
     }
+
+
+def _tuned(tuned: Tuned) -> dict[str, Any]:
+    found = asdict(tuned)
+    del found["final"]  # a number of a round, of which readers know none
+    return {
+        "advice": [text.plain for text in advice(tuned)],
+        **found,
+        "formula": _ratio(tuned.formula),
+        "finalists": [{**asdict(item), "ratio": _ratio(item.ratio)} for item in tuned.finalists],
+    }
+
+
+def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+    return None if ratio is None else {**asdict(ratio), "tie": ratio.tie}
 
 
 def _workload(run: Run, table: Table) -> dict[str, Any]:
@@ -72,7 +92,6 @@ def _workload(run: Run, table: Table) -> dict[str, Any]:
 
 def _row(row: Row) -> dict[str, Any]:
     interval = row.throughput
-    ratio = row.ratio
     latencies = row.latencies or (None, None, None)
     return {
         "stack": row.stack,
@@ -80,7 +99,7 @@ def _row(row: Row) -> dict[str, Any]:
         "shared": row.shared,
         "valid": bool(row.valid),
         "throughput": None if interval is None else asdict(interval),
-        "ratio": None if ratio is None else {**asdict(ratio), "tie": ratio.tie},
+        "ratio": _ratio(row.ratio),
         "users": row.users,
         "latency": dict(zip(("p50", "p95", "p99"), latencies, strict=True)),
         "rate_within_objective": row.under_objective,

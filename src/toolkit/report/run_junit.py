@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 from toolkit.compare import Row, tables
 from toolkit.measured import Run
-from toolkit.report.answers import answer
+from toolkit.report.answers import answers
 from toolkit.report.junit import quote
+from toolkit.tuning.finals import finals_of
 from toolkit.units import format_rate
 
 _SUITES = "toolkit bench"
@@ -20,7 +21,9 @@ def junit(run: Run) -> str:
     """Write a run as XML, a ``testsuite`` for each workload."""
     began = datetime.fromisoformat(run.started_at)
     suites = ET.Element("testsuites", name=_SUITES)
-    for table in tables(run):
+    found = tables(finals_of(run))
+    said = dict(answers(run, found))
+    for table in found:
         outcomes = Counter(_outcome(row)[0] for row in table.rows)
         suite = ET.SubElement(
             suites,
@@ -34,7 +37,7 @@ def junit(run: Run) -> str:
             timestamp=began.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         )
         properties = ET.SubElement(suite, "properties")
-        for name, value in (("run", run.id), ("answer", answer(table, run))):
+        for name, value in (("run", run.id), ("answer", said[table.workload])):
             ET.SubElement(properties, "property", name=name, value=quote(value))
         for row in table.rows:
             _add(suite, row, table.workload)

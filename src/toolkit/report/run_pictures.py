@@ -9,7 +9,8 @@ from toolkit.errors import ConfigError
 from toolkit.measured import Run
 from toolkit.report.browser import charts, data
 from toolkit.report.browser.drawing import png
-from toolkit.report.terminal import show
+from toolkit.report.tune_terminal import show_whole
+from toolkit.tuning.finals import finals_of
 
 _WIDTH = 140
 
@@ -17,7 +18,7 @@ _WIDTH = 140
 def terminal_svg(run: Run, *, wanted: float | None = None) -> str:
     """Draw what `toolkit report` shows in a terminal."""
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), highlight=False)
-    show(run, console, wanted=wanted)
+    show_whole(run, console, wanted=wanted)
     return console.export_svg(title=f"toolkit report {run.id}", clear=False)
 
 
@@ -32,7 +33,8 @@ def main_chart(run: Run, workload: str | None = None) -> bytes:
         ConfigError: There is no such workload, or nothing was measured.
         EnvironmentFault: What draws is not installed.
     """
-    found = {table.workload: table for table in tables(run)}
+    shown = finals_of(run)
+    found = {table.workload: table for table in tables(shown)}
     table = next(iter(found.values())) if workload is None else found.get(workload)
     if table is None:
         raise ConfigError(
@@ -46,5 +48,5 @@ def main_chart(run: Run, workload: str | None = None) -> bytes:
         order, order, intervals=any(low is not None for low in capacity["low"])
     )
     title = {"text": table.workload, "anchor": "start", "fontSize": 15}
-    datasets = {"capacity": data.rows(capacity), "trials": data.rows(data.trials(run, table))}
+    datasets = {"capacity": data.rows(capacity), "trials": data.rows(data.trials(shown, table))}
     return png({**spec, "title": title}, datasets)

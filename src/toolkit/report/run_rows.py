@@ -8,6 +8,7 @@ from typing import NamedTuple
 from toolkit.compare import Row, tables
 from toolkit.measured import Run
 from toolkit.stats import Interval
+from toolkit.tuning.finals import finals_of
 
 
 class Number(NamedTuple):
@@ -44,8 +45,8 @@ _Found = tuple[str, str, str, float | None, str]
 
 
 def numbers(run: Run) -> Iterator[Number]:
-    """Give every number of a run; what was not measured has no row."""
-    for table in tables(run):
+    """Give every number of a run; what was not measured has no row. Of a search: its finals'."""
+    for table in tables(finals_of(run)):
         for row in table.rows:
             app, _, rest = row.stack.partition("/")
             server = rest.partition(":")[0].partition("#")[0]

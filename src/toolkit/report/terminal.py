@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from toolkit.compare import Row, missing_rounds, tables
 from toolkit.compare import Table as Comparison
-from toolkit.compare import missing_rounds, tables
 from toolkit.measured import Run
 from toolkit.noise import NoiseFloor, noise_floors
 from toolkit.parity import find_disparities, parity
@@ -75,14 +75,16 @@ def _section(
     hidden: list[str] = []
     load = run.load
     users = counted(load.users, "user") if load.users else "with as many users as serve most"
-    shown: list[tuple[str, list[Column]]] = [
+    shown: list[tuple[str, list[Column[Row]]]] = [
         (f"Capacity: closed loop, {users}", capacity_columns(comparison, run)),
         (_LATENCY_TITLE, rate_columns(comparison, run)),
         ("Cost at capacity", cost_columns(comparison, wanted)),
     ]
     for title, columns in shown:
         if columns:
-            table, without = fitting(comparison.rows, columns, console)
+            table, without = fitting(
+                comparison.rows, columns, console, lambda row: None if row.valid else "dim"
+            )
             hidden += without
             parts += [Text(title, style="italic"), table]
     lines = list(notes(comparison, run, hidden))
@@ -208,7 +210,8 @@ def _parity(run: Run) -> RenderableType:
     for setting in parity(run.stacks):
         first, *others = setting.values
         differing = [f"{value} ({', '.join(having)})" for value, having in others]
-        table.add_row(setting.name, "; ".join((first[0], *differing)), ", ".join(setting.absent))
+        cells = (setting.name, "; ".join((first[0], *differing)), ", ".join(setting.absent))
+        table.add_row(*map(Text, cells))
     return Group(Padding(Text("What the stacks were set to"), (1, 0, 0, 0)), table)
 
 
@@ -217,5 +220,5 @@ def _circumstances(run: Run) -> RenderableType:
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
     for label, text in circumstances(run):
-        grid.add_row(label, Text(text))
+        grid.add_row(Text(label), Text(text))
     return Padding(grid, (1, 0, 0, 0))

@@ -6,7 +6,7 @@ from typing import Any
 from toolkit.compare import Table, tables
 from toolkit.measured import Measurement, Run
 from toolkit.noise import noise_floors
-from toolkit.report.answers import answer
+from toolkit.report.answers import answer, answers
 from toolkit.report.browser import charts, data
 from toolkit.report.browser.document import Library, document
 from toolkit.report.browser.tables import (
@@ -14,11 +14,14 @@ from toolkit.report.browser.tables import (
     circumstance_list,
     cost_table,
     duel_table,
+    finalist_table,
     latency_table,
     parity_table,
 )
 from toolkit.report.elements import Markup, element
 from toolkit.report.notes import notes
+from toolkit.report.tune_findings import find, remarks, settings_of, wish
+from toolkit.tuning.finals import finals_of
 from toolkit.units import counted, format_bytes
 
 Spec = dict[str, Any]
@@ -33,10 +36,11 @@ def page(run: Run, library: Library, *, wanted: float | None = None, up: str = "
         wanted: Requests/s for which replicas are counted, None: for no rate.
         up: Address of the site that the page is part of, relative to it; empty: it stands alone.
     """
-    found = tables(run)
-    sections = [_section(number, table, run, wanted) for number, table in enumerate(found)]
-    content = {"workloads": [_charts(run, table) for table in found], "waits": _waits(found)}
-    main = element("main", _filters(found), *sections, *_common(run, found))
+    shown = finals_of(run)
+    found = tables(shown)
+    sections = [_section(number, table, shown, wanted) for number, table in enumerate(found)]
+    content = {"workloads": [_charts(shown, table) for table in found], "waits": _waits(found)}
+    main = element("main", *_search(run), _filters(found), *sections, *_common(shown, found))
     return document(f"Run {run.id}", library, content, _header(run, found, up), main)
 
 
@@ -46,11 +50,12 @@ def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
     items = [
         element(
             "li",
-            element("a", table.workload, href=f"#w{number}"),
-            element("p", answer(table, run)),
+            element("a", workload, href=f"#w{number}"),
+            element("p", said),
         )
-        for number, table in enumerate(found)
+        for number, (workload, said) in enumerate(answers(run, found))
     ]
+    what = "stack serves most" if run.tuned is None else "configuration is the one to take"
     return element(
         "header",
         element(
@@ -59,7 +64,7 @@ def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
             f", run {run.id}",
             class_="quiet",
         ),
-        element("h1", "Which stack serves most, and how sure is that?"),
+        element("h1", f"Which {what}, and how sure is that?"),
         element("ul", *items, class_="answers"),
         element(
             "p",
@@ -77,6 +82,26 @@ def _soundness(run: Run) -> str:
     invalid = sum(not item.valid for item in measured)
     text = f"{done} of {len(run.trials)} trials: {done - len(measured)} failed, {invalid} invalid."
     return text if run.finished_at else f"It did not come to its end. {text}"
+
+
+def _search(run: Run) -> Iterator[Markup]:
+    """Show what a search looked for and found, and what to write down to have it."""
+    tuned = run.tuned
+    if tuned is None:
+        return
+    parts: list[str] = [element("h2", "What the search found"), element("p", wish(run, tuned))]
+    if tuned.finalists:
+        parts.append(finalist_table(tuned))
+    said = (element("li", text.plain) for text in remarks(run, tuned))
+    parts.append(element("ul", *said, class_="notes"))
+    if tuned.recommended is not None:
+        taken = find(tuned, tuned.recommended)
+        lines = settings_of(run.knobs, taken, tuned.recommended)
+        parts += [
+            element("h3", "To have it: in toolkit.toml, or [tool.toolkit.server]"),
+            element("pre", "\n".join(lines), tabindex="0"),
+        ]
+    yield element("section", *parts, id="search")
 
 
 def _filters(found: Sequence[Table]) -> Markup:

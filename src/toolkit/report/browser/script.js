@@ -120,8 +120,10 @@
     let shown = 0;
     for (const row of document.querySelectorAll("tr[data-stack]")) {
       row.hidden = !wanted(row.dataset.stack);
-      shown += Number(!row.hidden && !row.closest("section").hidden && row.closest("table") === row.closest("section").querySelector("table"));
+      const section = row.closest("section[data-workload]");
+      shown += Number(!row.hidden && Boolean(section) && !section.hidden && row.closest("table") === section.querySelector("table"));
     }
+    for (const cell of document.querySelectorAll("[data-against]")) cell.hidden = !wanted(cell.dataset.against);
     const output = document.getElementById("shown");
     if (output) output.textContent = `${shown} ${shown === 1 ? "row" : "rows"}`;
     return redraw();

@@ -5,12 +5,13 @@ from typing import Any
 
 from toolkit.compare import Table, tables
 from toolkit.measured import Run
-from toolkit.report.answers import answer
+from toolkit.report.answers import answers
 from toolkit.report.browser import charts
 from toolkit.report.browser.data import Columns, significant_digits
 from toolkit.report.browser.document import Library, document
 from toolkit.report.browser.page import page
 from toolkit.report.elements import Markup, element
+from toolkit.tuning.finals import finals_of
 
 LIBRARY = "vega.js"
 
@@ -35,7 +36,7 @@ def site(runs: Iterable[Run], library: str, histories: Mapping[str, str]) -> dic
 
 
 def _index(runs: Sequence[Run], histories: Sequence[str]) -> str:
-    summed_up = {run.id: tables(run) for run in runs}
+    summed_up = {run.id: tables(finals_of(run)) for run in runs}
     courses = _courses(runs, summed_up)
     content = {"workloads": [], "waits": {}, "courses": courses}
     header = element(
@@ -59,9 +60,9 @@ def _runs(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> Markup:
     for run in runs:
         when = run.started_at.replace("T", " ")[:16]
         host, limits = run.host, run.placement
-        answers = (
-            element("li", element("b", table.workload), f": {answer(table, run)}")
-            for table in found[run.id]
+        said = (
+            element("li", element("b", workload), f": {text}")
+            for workload, text in answers(run, found[run.id])
         )
         items.append(
             element(
@@ -73,7 +74,7 @@ def _runs(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> Markup:
                     f"{limits.cpus:g} CPU for each server; run {run.id}",
                     class_="quiet",
                 ),
-                element("ul", *answers),
+                element("ul", *said),
             )
         )
     listed = element("ul", *items, class_="answers") if items else element("p", "Nothing yet.")
