@@ -78,6 +78,7 @@ class Row:
         cpu_user: Median over the rounds, server CPU seconds per answer in user mode ...
         cpu_system: ... and in the kernel.
         memory_peak: Greatest of the rounds, bytes.
+        workers: Worker processes that it was set to, None where its server has no such setting.
         switches: Median of the server's context switches per answer, None if not known.
         threads: Most threads of the server, None if not known.
         reconnects: Connections opened per answer in the windows, None if not counted.
@@ -105,6 +106,7 @@ class Row:
     cpu_user: float | None = None
     cpu_system: float | None = None
     memory_peak: int | None = None
+    workers: int | None = None
     switches: float | None = None
     threads: int | None = None
     reconnects: float | None = None
@@ -147,6 +149,11 @@ class Row:
         if self.throughput is None or not self.memory_peak:
             return None
         return self.throughput.value / (self.memory_peak / 2**20)
+
+    @property
+    def memory_per_worker(self) -> float | None:
+        """Bytes of its peak for each worker process, that of all other processes divided, too."""
+        return self.memory_peak / self.workers if self.memory_peak and self.workers else None
 
     def replicas(self, rate: float) -> int | None:
         """Count servers like the measured one that carry a rate (requests/s) within the objective.
@@ -304,6 +311,7 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
         cpu_user=_per_answer(shown, lambda phase: phase.server.cpu_user),
         cpu_system=_per_answer(shown, lambda phase: phase.server.cpu_system),
         memory_peak=max(phase.server.memory_peak for phase in shown),
+        workers=_workers(run, stack),
         switches=_per_answer(shown, lambda phase: phase.server.switches),
         threads=max(threads, default=None),
         reconnects=_reconnects(shown, answers),
@@ -312,6 +320,13 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
         ratio=_ratio(_rates(usable), _rates(baseline.usable)) if stack != run.baseline else None,
         valid=len(usable),
     )
+
+
+def _workers(run: Run, stack: str) -> int | None:
+    facts = next((item for item in run.stacks if item.id == stack), None)
+    if facts is None or "workers" not in (facts.knobs or ()):
+        return None
+    return int(facts.settings["WORKERS"])
 
 
 def _per_answer(

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.test_parity import facts
 from toolkit.compare import AtRate, Row, Table, missing_rounds, tables, usable_rates
 from toolkit.histogram import LatencyHistogram
 from toolkit.measured import (
@@ -14,6 +15,7 @@ from toolkit.measured import (
     Severity,
 )
 from toolkit.model import LoadSettings, Stage, Trial
+from toolkit.report.columns import cost_columns
 
 MakeMeasurement = Callable[..., Measurement]
 MakeRun = Callable[..., Run]
@@ -283,6 +285,21 @@ def test_memory_and_threads_are_the_most_of_all_rounds(
 
     row = row_of(make_run((using(1, 70, 3), using(2, 90, 2), using(3, 80, None))), "a/x")
     assert (row.memory_peak, row.threads) == (90, 3)
+
+
+def test_memory_is_divided_among_workers_where_a_server_has_them(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    trials = [make_measurement(stack, "list", 1) for stack in ("a/x", "b/y", "c/z")]
+    several = facts(id="a/x", settings={"WORKERS": "3"}, knobs=("threads", "workers"))
+    other = facts(id="b/y", settings={"WORKERS": "3"}, knobs=("threads",))
+    run = make_run(trials, stacks=(several, other))
+    assert row_of(run, "a/x").memory_per_worker == pytest.approx(10 * 2**20)
+    for stack in ("b/y", "c/z"):  # without the setting, and of before it was recorded
+        assert row_of(run, stack).memory_per_worker is None
+    (table,) = tables(run)
+    (column,) = (c for c in cost_columns(table, None) if c.title == "per worker")
+    assert [column.cell(row) for row in table.rows] == ["10 MiB", "-", "-"]
 
 
 def test_connections_are_counted_per_answer_unless_a_round_does_not_know_them(

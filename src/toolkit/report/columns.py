@@ -176,6 +176,7 @@ def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column[Ro
         Column("user + system", _user_and_system, drop=6),
         Column("req/s per core", lambda row: _optional(row.rate_per_core, format_rate), drop=2),
         Column("memory", lambda row: _optional(row.memory_peak, format_bytes)),
+        Column("per worker", _per_worker, drop=3),
         Column("req/s per MiB", lambda row: _optional(row.rate_per_mebibyte, format_rate), drop=3),
         Column("switches/req", lambda row: _optional(row.switches, _hundredths), drop=8),
         Column("threads", lambda row: _optional(row.threads, str), drop=7),
@@ -271,6 +272,11 @@ def _user_and_system(row: Row) -> str:
 
 def _cpu(seconds: float) -> str:
     return f"{seconds * 1e3:.3f}"
+
+
+def _per_worker(row: Row) -> str:
+    several = row.workers is not None and row.workers > 1
+    return _optional(row.memory_per_worker if several else None, format_bytes)
 
 
 def _hundredths(number: float) -> str:

@@ -106,6 +106,7 @@ def _row(row: Row) -> dict[str, Any]:
         "error_rate": row.error_rate,
         "cpu_per_request": row.cpu_per_request,
         "memory_peak": row.memory_peak,
+        "workers": row.workers,
         "threads": row.threads,
         "start_seconds": row.start_seconds,
         "stop_seconds": row.stop_seconds,

@@ -98,6 +98,7 @@ def _of(row: Row) -> Iterator[_Found]:
     yield at, "error rate", "total", row.error_rate, "1"
     yield at, "cpu per request", "median", row.cpu_per_request, "s"
     yield at, "memory", "peak", row.memory_peak, "B"
+    yield at, "memory", "peak per worker", row.memory_per_worker, "B"
     yield at, "threads", "most", row.threads, "1"
     yield at, "users", "used", row.users, "1"
     yield at, "start", "median", row.start_seconds, "s"
