@@ -84,6 +84,7 @@ class Row:
         reconnects: Connections opened per answer in the windows, None if not counted.
         start_seconds: Median from the start of the server to its first good answer.
         stop_seconds: From SIGTERM to its end, None if it had to be killed or was not measured.
+        killed: Whether it had to be killed.
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
         at_rates: What it did at fixed rates, the lowest first.
@@ -112,6 +113,7 @@ class Row:
     reconnects: float | None = None
     start_seconds: float | None = None
     stop_seconds: float | None = None
+    killed: bool = False
     ratio: Ratio | None = None
     at_rates: tuple[AtRate, ...] = ()
     under_objective: float | None = None
@@ -317,6 +319,7 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
         reconnects=_reconnects(shown, answers),
         start_seconds=median(item.start_seconds for item in case.capacity),
         stop_seconds=next((item.stop_seconds for item in case.ramp), None),
+        killed=any(item.stop_timed and item.stop_seconds is None for item in case.ramp),
         ratio=_ratio(_rates(usable), _rates(baseline.usable)) if stack != run.baseline else None,
         valid=len(usable),
     )

@@ -377,6 +377,7 @@ class Measurement:
         phases: In the order in which they ran, at least one.
         start_seconds: From the start of the server to its first good answer.
         stop_seconds: From telling it to stop until it was gone; None where it was killed.
+        stop_timed: Whether it was told to stop at all.
     """
 
     trial: Trial
@@ -384,6 +385,7 @@ class Measurement:
     phases: tuple[PhaseResult, ...]
     start_seconds: float
     stop_seconds: float | None = None
+    stop_timed: bool = True
 
     @property
     def valid(self) -> bool:

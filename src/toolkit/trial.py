@@ -87,6 +87,7 @@ def measure(
     started_at = utc_now()
     stage = "start"
     stop_seconds = None
+    stop_timed = trial.stage is Stage.RAMP and timed_stop
     try:
         # the generator starts first: its imports are done when the server is up
         with (
@@ -98,7 +99,7 @@ def measure(
             results = _run_phases(trial, stack, workload, phases, session, service, run, world)
             start_seconds = service.start_seconds
             stage = "stop"
-            if trial.stage is Stage.RAMP and timed_stop:
+            if stop_timed:
                 stop_seconds = service.stop()
     except (StackError, EnvironmentFault) as error:
         return failure_of(trial, stage, error)
@@ -108,6 +109,7 @@ def measure(
         phases=results,
         start_seconds=start_seconds,
         stop_seconds=stop_seconds,
+        stop_timed=stop_timed,
     )
 
 

@@ -100,6 +100,11 @@ def test_a_page_says_first_what_to_take_and_then_shows_the_finals(found: Run) ->
     assert "[server]  # of " in text
 
 
+def test_nobody_is_said_to_have_been_killed_who_was_not_told_to_stop(found: Run) -> None:
+    assert "SIGTERM" not in terminal_svg(found)
+    assert "SIGTERM" not in markdown(found)
+
+
 def test_text_of_a_search_is_text(found: Run) -> None:
     said = decided(found)
     finalists = tuple(replace(item, label=HOSTILE, trouble=HOSTILE) for item in said.finalists)

@@ -32,8 +32,7 @@ def notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]
             f"This run could have seen differences to the baseline from about {detectable:.1%} on, "
             "on every row."
         )
-    # the ramp ends with a stop; a row without a knee had none
-    waiting = [row for row in comparison.rows if row.knee and row.stop_seconds is None]
+    waiting = [row for row in comparison.rows if row.killed]
     if waiting:
         names = ", ".join(row.stack for row in waiting)
         yield Text(f"Did not end within 5 s of SIGTERM: {names}.")
