@@ -11,7 +11,7 @@ from toolkit.database import Databases
 from toolkit.errors import ConfigError, EnvironmentFault
 from toolkit.measured import Usage
 from toolkit.model import MOST_CONNECTIONS, BackingImage, Knobs, Need, Stack
-from toolkit.ports import Backing, Observer, Platform, Runtime
+from toolkit.ports import Backing, Commands, Observer, Platform, Runtime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Backings:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: Commands,
         *,
         secret: str,
         side: str = "",
@@ -64,7 +64,7 @@ class Backings:
         self.missing: dict[Need, EnvironmentFault] = {}
         self.databases: Databases | None = None
 
-    def of_side(self, side: str, runtime: Runtime) -> "Backings":
+    def of_side(self, side: str, runtime: Commands) -> "Backings":
         """Give the same services for one of two versions of an app, whose tables may differ.
 
         Args:

@@ -36,7 +36,8 @@ class _Bench:
     def __init__(self, plan: Plan, run: Run, world: World) -> None:
         self._plan = plan
         self._world = world
-        self._loop = Loop(run, plan.workloads, world)
+        ours = world.runtime.facts.ours
+        self._loop = Loop(run, plan.workloads, world, timed_stops=ours)
         self._began = time.monotonic()
 
     def carry_out(self) -> Run:

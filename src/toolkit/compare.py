@@ -16,6 +16,7 @@ from toolkit.measured import (
     Measurement,
     PhaseResult,
     Run,
+    ServerUse,
     kept_up,
 )
 from toolkit.model import Stage
@@ -302,7 +303,8 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     answers = sum(phase.load.requests for phase in shown)
     failed = sum(phase.load.failed for phase in shown)
     latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
-    threads = [phase.server.threads for phase in shown if phase.server.threads is not None]
+    uses = [phase.server for phase in shown if phase.server is not None]
+    starts = [item.start_seconds for item in case.capacity if item.start_seconds is not None]
     return replace(
         row,
         throughput=median_interval([phase.load.throughput for phase in shown]),
@@ -310,14 +312,14 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
         knee=find_knee(case.ramp[0].phases) if case.ramp else None,
         latencies=latency.percentiles(50, 95, 99) if latency.count else None,
         error_rate=failed / (answers + failed) if answers + failed else None,
-        cpu_user=_per_answer(shown, lambda phase: phase.server.cpu_user),
-        cpu_system=_per_answer(shown, lambda phase: phase.server.cpu_system),
-        memory_peak=max(phase.server.memory_peak for phase in shown),
+        cpu_user=_per_answer(shown, lambda use: use.cpu_user),
+        cpu_system=_per_answer(shown, lambda use: use.cpu_system),
+        memory_peak=max((use.memory_peak for use in uses), default=None),
         workers=_workers(run, stack),
-        switches=_per_answer(shown, lambda phase: phase.server.switches),
-        threads=max(threads, default=None),
+        switches=_per_answer(shown, lambda use: use.switches),
+        threads=max((use.threads for use in uses if use.threads is not None), default=None),
         reconnects=_reconnects(shown, answers),
-        start_seconds=median(item.start_seconds for item in case.capacity),
+        start_seconds=median(starts) if starts else None,
         stop_seconds=next((item.stop_seconds for item in case.ramp), None),
         killed=any(item.stop_timed and item.stop_seconds is None for item in case.ramp),
         ratio=_ratio(_rates(usable), _rates(baseline.usable)) if stack != run.baseline else None,
@@ -333,12 +335,14 @@ def _workers(run: Run, stack: str) -> int | None:
 
 
 def _per_answer(
-    phases: Iterable[PhaseResult], rate: Callable[[PhaseResult], float | None]
+    phases: Iterable[PhaseResult], rate: Callable[[ServerUse], float | None]
 ) -> float | None:
     values = [
         used / phase.load.throughput
         for phase in phases
-        if phase.load.requests and (used := rate(phase)) is not None
+        if phase.load.requests
+        and phase.server is not None
+        and (used := rate(phase.server)) is not None
     ]
     return median(values) if values else None
 

@@ -344,7 +344,7 @@ class PhaseResult:
     Attributes:
         phase: As it was meant.
         load: What the generator saw.
-        server: What the server used.
+        server: What the server used, None where it is not the toolkit's.
         host: What the machine did.
         backings: What database and upstream used, by what they are for.
         findings: What its reader must know.
@@ -352,15 +352,28 @@ class PhaseResult:
 
     phase: Phase
     load: LoadResult
-    server: ServerUse
+    server: ServerUse | None
     host: HostUse
     backings: dict[str, BackingUse] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
     @property
+    def use(self) -> ServerUse:
+        """What a server of the toolkit's used.
+
+        Raises:
+            ValueError: It is somebody else's.
+        """
+        if self.server is None:
+            raise ValueError("what somebody else's server used is not known")
+        return self.server
+
+    @property
     def cpu_per_request(self) -> float | None:
-        """Server CPU seconds per verified answer; None without any."""
-        return self.server.cpu / self.load.throughput if self.load.requests else None
+        """Server CPU seconds per verified answer; None without any, and where it is not known."""
+        if self.server is None or not self.load.requests:
+            return None
+        return self.server.cpu / self.load.throughput
 
     @property
     def valid(self) -> bool:
@@ -375,7 +388,8 @@ class Measurement:
     Attributes:
         started_at: Wall clock, ISO 8601, UTC.
         phases: In the order in which they ran, at least one.
-        start_seconds: From the start of the server to its first good answer.
+        start_seconds: From the start of the server to its first good answer, None where it was not
+            the toolkit that started it.
         stop_seconds: From telling it to stop until it was gone; None where it was killed.
         stop_timed: Whether it was told to stop at all.
     """
@@ -383,7 +397,7 @@ class Measurement:
     trial: Trial
     started_at: str
     phases: tuple[PhaseResult, ...]
-    start_seconds: float
+    start_seconds: float | None
     stop_seconds: float | None = None
     stop_timed: bool = True
 
@@ -482,6 +496,7 @@ class RuntimeFacts:
         engine: Version of the engine, None without one.
         network: host, bridge or loopback.
         memory_kind: What the memory numbers are.
+        ours: Whether the toolkit starts the servers; of others no more is known than their answers.
         notes: Limits that did not apply, for the report.
     """
 
@@ -490,6 +505,7 @@ class RuntimeFacts:
     network: str
     memory_kind: str
     engine: str | None = None
+    ours: bool = True
     notes: tuple[str, ...] = ()
 
 

@@ -328,8 +328,8 @@ class Placement:
         client_cpus: CPUs of the load generator (and of the tool); empty if it is not pinned.
         backing_cpus: CPUs of database and upstream; the client's where there are no others, empty
             if they are not pinned.
-        cpus: CPU limit of the server in cores; may be a fraction.
-        memory: Memory limit of the server in bytes.
+        cpus: CPU limit of the server in cores; may be a fraction. 0: it is not the toolkit's ...
+        memory: ... and neither is its memory limit, which is in bytes otherwise.
         notes: What could not be had, for the report.
     """
 
@@ -363,6 +363,8 @@ class LoadSettings:
         rate_rounds: How often each stack is measured at these rates; 0: not at all.
         arrivals: How the intended starts are spaced.
         connections: Most requests of the open loop under way at once.
+        most_rate: Requests/s that are never exceeded, None: there is no such limit. Rates above the
+            baseline's capacity are not tried then.
         objective: Latency in seconds that 99 % of the answers should keep ...
         slo: ... or all that they should, in its place.
     """
@@ -376,6 +378,7 @@ class LoadSettings:
     rate_rounds: int = 3
     arrivals: Arrivals = Arrivals.POISSON
     connections: int = 256
+    most_rate: float | None = None
     objective: float = 0.05
     slo: Slo | None = None
 
@@ -413,6 +416,8 @@ class Phase:
         settle: Seconds of the same load before it, not measured.
         least: Least number of requests before the window, while ``settle`` lasts or longer.
         rate: Open loop: tasks/s that are meant to start; None is a closed loop.
+        most_rate: Closed loop: requests/s that all users together may send; None: as many as they
+            can.
         per_task: Requests of a task: the rate times this is that of the requests.
         part: The rate as a part of the baseline's capacity, for comparing stacks ...
         own: ... or of the stack's own, for finding what it carries within the objective.
@@ -426,6 +431,7 @@ class Phase:
     settle: float = 0.0
     least: int = 0
     rate: float | None = None
+    most_rate: float | None = None
     per_task: float = 1.0
     part: float | None = None
     own: float | None = None

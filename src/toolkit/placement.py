@@ -67,6 +67,30 @@ def place(
     return _placement(tuple(sorted(server)), client, cpus, memory, notes, backing)
 
 
+def place_load(
+    *, allowed: Sequence[int], siblings: Mapping[int, frozenset[int]], client_cpus: int
+) -> Placement:
+    """Say on which CPUs the load for a server is made that is not the toolkit's.
+
+    By itself it takes half of the cores, up to four: the rest is for the system, and for a server
+    that may be on the same machine.
+
+    Args:
+        allowed: Logical CPUs that may be used; empty where the platform cannot pin.
+        siblings: See ``place``.
+        client_cpus: Cores wanted; 0 as above.
+    """
+    cores = _one_thread_per_core_first(allowed, siblings)
+    first = [cpu for cpu in cores if cpu == min(siblings.get(cpu, {cpu}) & set(allowed))]
+    count = client_cpus or max(1, min(len(first) // 2, MOST_CLIENT_CPUS))
+    notes = []
+    if count > len(cores) > 0:
+        notes.append(f"The load generator gets {len(cores)} CPUs, {count} were asked for.")
+    # the last ones: interrupts and most else prefer the first
+    taken = cores[:count] if count > len(first) else first[-count:]
+    return _placement((), tuple(sorted(taken)), 0.0, 0, notes)
+
+
 def _one_thread_per_core_first(
     allowed: Sequence[int], siblings: Mapping[int, frozenset[int]]
 ) -> list[int]:

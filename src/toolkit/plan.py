@@ -120,13 +120,18 @@ def ramp_phases(load: LoadSettings) -> Iterator[Phase]:
             duration=load.duration / 2,
             settle=load.warmup if users == 1 else _RAMP_SETTLE,
             least=load.warmup_requests if users == 1 else 0,
+            most_rate=load.most_rate,
         )
 
 
 def capacity_phase(load: LoadSettings, users: int) -> Phase:
     """Give the closed loop that capacity is measured with."""
     return Phase(
-        users=users, duration=load.duration, settle=load.warmup, least=load.warmup_requests
+        users=users,
+        duration=load.duration,
+        settle=load.warmup,
+        least=load.warmup_requests,
+        most_rate=load.most_rate,
     )
 
 

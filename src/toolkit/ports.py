@@ -26,22 +26,22 @@ from toolkit.model import (
 )
 
 
-class Service(Protocol):
-    """A started server.
+class Served(Protocol):
+    """A server that serves: one that was started, or somebody else's.
 
     Attributes:
-        url: Where it answers, on loopback.
-        start_seconds: From its start to its first good answer.
+        url: Where it answers; on loopback if it was started.
+        start_seconds: From its start to its first good answer, None for somebody else's.
     """
 
     @property
     def url(self) -> str: ...  # noqa: D102 - see Attributes
 
     @property
-    def start_seconds(self) -> float: ...  # noqa: D102
+    def start_seconds(self) -> float | None: ...  # noqa: D102
 
-    def usage(self) -> Usage:
-        """Read what the whole process tree has used.
+    def usage(self) -> Usage | None:
+        """Read what the whole process tree has used, None where nobody can.
 
         Raises:
             StackError: The server is gone.
@@ -65,6 +65,21 @@ class Service(Protocol):
 
     def log_tail(self) -> str:
         """Give the last lines the server printed; empty if there are none to be had."""
+        ...
+
+
+class Service(Served, Protocol):
+    """A started server, of which all is known."""
+
+    @property
+    def start_seconds(self) -> float: ...  # noqa: D102 - see Served
+
+    def usage(self) -> Usage:
+        """Read what the whole process tree has used.
+
+        Raises:
+            StackError: The server is gone.
+        """
         ...
 
 
@@ -101,6 +116,48 @@ class Backing(Protocol):
 
     def log_tail(self) -> str:
         """Give the last lines it printed; empty if there are none to be had."""
+        ...
+
+
+class Commands(Protocol):
+    """Runs commands of an app."""
+
+    def run_once(
+        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        """Run a command where the stack's server would run, to its end.
+
+        Raises:
+            StackError: It failed or took too long; the error carries its last lines.
+            EnvironmentFault: The engine is gone.
+        """
+        ...
+
+
+class Servers(Protocol):
+    """Gives what is measured: a server for each stack."""
+
+    @property
+    def facts(self) -> RuntimeFacts:
+        """Say where servers run and why there."""
+        ...
+
+    def prepare(self, stack: Stack, observer: "Observer") -> StackFacts:
+        """See to all that the stack needs.
+
+        Raises:
+            StackError: This stack cannot be had.
+            EnvironmentFault: No stack can.
+        """
+        ...
+
+    def serve(self, stack: Stack, environment: Mapping[str, str]) -> AbstractContextManager[Served]:
+        """Let the stack serve while the context is open.
+
+        Raises:
+            StackError: It does not serve.
+            EnvironmentFault: Nothing can.
+        """
         ...
 
 

@@ -24,7 +24,7 @@ from toolkit.measured import (
 )
 from toolkit.model import App, Broken, Phase, Stack, Stage, Trial, Workload
 from toolkit.objective import keeps
-from toolkit.ports import Backing, LoadEngine, LoadSession, Observer, Runtime, Service, Tick
+from toolkit.ports import Backing, LoadEngine, LoadSession, Observer, Served, Servers, Tick
 from toolkit.store import Store, utc_now
 from toolkit.usage import compare_readings, summarize_backing, summarize_usage
 from toolkit.validity import Evidence, find_faults
@@ -47,7 +47,7 @@ class World:
             None for a client it does not know.
     """
 
-    runtime: Runtime
+    runtime: Servers
     load: LoadEngine
     store: Store
     observer: Observer
@@ -119,7 +119,7 @@ def _run_phases(
     workload: Workload,
     phases: Iterable[Phase],
     session: LoadSession,
-    service: Service,
+    service: Served,
     run: Run,
     world: World,
 ) -> tuple[PhaseResult, ...]:
@@ -132,7 +132,7 @@ def _run_phases(
             read_backings=world.backings.usages,
         )
         load = session.run(phase, watch)
-        server = summarize_usage(watch.usages)
+        server = summarize_usage(watch.usages) if watch.usages else None
         backings = watch.use_of_backings()
         where = run.placement
         beside = sum(use.cpu for use in backings.values())
@@ -140,7 +140,7 @@ def _run_phases(
             watch.host,
             server_cpus=len(where.server_cpus),
             client_cpus=len(where.client_cpus),
-            server_cpu=server.cpu,
+            server_cpu=0.0 if server is None else server.cpu,
             # the tool itself works beside the generator, and so may the backing services
             client_cpu=load.use.cpu_of_all
             + watch.own_cpu()
@@ -210,16 +210,16 @@ def measure_alone(backing: Backing, workload: Workload, phase: Phase, world: Wor
 class Watched(Protocol):
     """What a watch reads: a server, or a backing service that is loaded by itself."""
 
-    def usage(self) -> Usage:
-        """See ``ports.Service``."""
+    def usage(self) -> Usage | None:
+        """See ``ports.Served``."""
         ...
 
     def death(self) -> str | None:
-        """See ``ports.Service``."""
+        """See ``ports.Served``."""
         ...
 
     def log_tail(self) -> str:
-        """See ``ports.Service``."""
+        """See ``ports.Served``."""
         ...
 
 
@@ -234,6 +234,7 @@ class Watch:
     usages: list[Usage] = field(default_factory=list)
     host: list[HostReading] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     backings: list[Mapping[str, Usage]] = field(default_factory=list)
     took: float = 0.0
 
@@ -247,7 +248,7 @@ class Watch:
 
     def own_cpu(self) -> float:
         """CPU seconds per second that this process used itself."""
-        return (self.own[-1] - self.own[0]) / (self.usages[-1].at - self.usages[0].at)
+        return (self.own[-1] - self.own[0]) / (self.times[-1] - self.times[0])
 
     def use_of_backings(self) -> dict[str, BackingUse]:
         """What database and upstream used."""
@@ -265,14 +266,17 @@ class Watch:
         ended = self.service.death()
         if ended is not None:
             raise StackError(f"the server died under load: {ended}", log=self.service.log_tail())
-        if self.usages and self.took < _QUICK:
+        if self.times and self.took < _QUICK:
             self._sample()
         self.show(tick)
 
     def _sample(self) -> None:
         """Read both; the readings lie a few milliseconds off the ends, under the same load."""
         began = time.monotonic()
-        self.usages.append(self.service.usage())
+        usage = self.service.usage()
+        if usage is not None:
+            self.usages.append(usage)
+        self.times.append(began if usage is None else usage.at)
         self.host.append(self.read_host())
         self.backings.append(self.read_backings())
         self.own.append(time.process_time())

@@ -42,6 +42,9 @@ STEAL_LIMITS = (0.1, 0.3)
 BACKING_LIMITS = (0.8, 0.95)
 """Used part of the CPUs of database and upstream: a queue of four before them, and of nineteen."""
 
+CAP_REACHED = 0.9
+"""Part of the rate that was not to be exceeded from which that may be what was measured."""
+
 DRIFT_LIMIT = 0.25
 _LEAST_ANSWERS = 500
 _LEAST_FOR_P99 = 100
@@ -57,7 +60,7 @@ class Evidence:
     Attributes:
         phase: What was meant.
         load: What the generator saw.
-        server: What the server used.
+        server: What the server used, None where it is not the toolkit's.
         host: What the machine did.
         placement: Tells how much CPU the server could have used.
         keep_alive: Whether the server keeps connections.
@@ -69,7 +72,7 @@ class Evidence:
 
     phase: Phase
     load: LoadResult
-    server: ServerUse
+    server: ServerUse | None
     host: HostUse
     placement: Placement
     keep_alive: bool
@@ -83,16 +86,21 @@ class Evidence:
         return self.phase.rate is None
 
     @property
-    def spare(self) -> float:
-        """Part of its CPU that the server left unused.
+    def spare(self) -> float | None:
+        """Part of its CPU that the server left unused, None where that is not known.
 
         What it was not charged with need not be spare: a hypervisor, or the kernel's work for the
         network, may have had it. So idle time decides, where it is known.
         """
+        if self.server is None:
+            return None
         limit = min(len(self.placement.server_cpus) or self.placement.cpus, self.placement.cpus)
         uncharged = max(1 - self.server.cpu / limit, 0.0)
         idle = self.host.server_idle
         return uncharged if idle is None else min(uncharged, idle)
+
+
+_Rule = Callable[[Evidence], Finding | None]
 
 
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
@@ -145,6 +153,11 @@ def _client(e: Evidence) -> Finding | None:
     busy = f"the load generator used {e.load.use.cpu:.0%} of its core"
     if not e.closed:
         return _invalid("client-limited", f"{busy}: the latencies are its own")
+    if e.spare is None:
+        # the benefit of the doubt is the server's
+        finding = _invalid if e.load.use.cpu >= CLIENT_SATURATED else _warned
+        name = "client-limited" if e.load.use.cpu >= CLIENT_SATURATED else "client-busy"
+        return finding(name, f"{busy}: the rate may be the client's, the server may do more")
     if e.load.use.cpu >= CLIENT_SATURATED and e.spare > SPARE_LIMIT:
         return _invalid(
             "client-limited",
@@ -211,6 +224,18 @@ def _delay(e: Evidence) -> Finding | None:
 # database and upstream
 
 
+def _capped(e: Evidence) -> Finding | None:
+    """A rate that was not to be exceeded and was reached says what is served at least."""
+    cap = e.phase.most_rate
+    if cap is None or e.load.throughput < CAP_REACHED * cap:
+        return None
+    return _warned(
+        "rate-capped",
+        f"{e.load.throughput:.0f} requests/s were served, as many as --most-rate allows: "
+        "the server may do more",
+    )
+
+
 def _backing(e: Evidence) -> Finding | None:
     """A database or upstream at its limit is what was measured, unless the server is at its own.
 
@@ -219,7 +244,7 @@ def _backing(e: Evidence) -> Finding | None:
     """
     where = e.placement
     cpus = len(where.backing_cpus)
-    if not e.backings or not cpus or e.spare <= SPARE_LIMIT:
+    if not e.backings or not cpus or e.spare is None or e.spare <= SPARE_LIMIT:
         return None
     used = sum(use.cpu for use in e.backings.values())
     names = " and ".join(sorted(e.backings))
@@ -244,6 +269,15 @@ def _backing(e: Evidence) -> Finding | None:
 # the server
 
 
+def _of_server(rule: Callable[[Evidence, ServerUse], Finding | None]) -> _Rule:
+    """Apply a rule where it is known what the server used."""
+
+    def known(e: Evidence) -> Finding | None:
+        return None if e.server is None else rule(e, e.server)
+
+    return known
+
+
 def _overloaded(e: Evidence) -> Finding | None:
     load = e.load
     if not load.offered or load.carried or e.phase.probing:
@@ -257,7 +291,9 @@ def _overloaded(e: Evidence) -> Finding | None:
 
 
 def _unsaturated(e: Evidence) -> Finding | None:
-    if not e.closed or e.waits or e.spare <= SPARE_LIMIT or e.load.use.cpu >= CLIENT_BUSY:
+    if not e.closed or e.waits or e.load.use.cpu >= CLIENT_BUSY:
+        return None
+    if e.spare is None or e.spare <= SPARE_LIMIT:
         return None
     if max(e.host.client_foreign or 0.0, e.host.client_steal or 0.0) > FOREIGN_LIMITS[0]:
         return None  # it may be the generator that waited, for its CPU
@@ -278,6 +314,8 @@ def _little(e: Evidence) -> Finding | None:
     latency, users, busy = _latency(e), e.phase.users, e.load.use.cpu
     if not e.closed or latency is None or e.load.requests < _LEAST_ANSWERS or not users:
         return None
+    if _capped(e) is not None:
+        return None  # users wait for their turn, and not for answers
     if e.load.failed > ERROR_LIMIT * e.load.requests:
         return None  # users were busy with what failed, whose latencies are not among these
     if busy >= CLIENT_BUSY:
@@ -385,9 +423,10 @@ def _trend(values: Sequence[float]) -> float:
     return mean(signs)
 
 
-def _growth(e: Evidence) -> Finding | None:
-    growth = e.server.memory_growth
-    if growth is None or growth * e.load.duration < _GROWTH_PART * e.server.memory_peak:
+@_of_server
+def _growth(e: Evidence, server: ServerUse) -> Finding | None:
+    growth = server.memory_growth
+    if growth is None or growth * e.load.duration < _GROWTH_PART * server.memory_peak:
         return None
     if growth < _GROWTH_BYTES:
         return None
@@ -398,30 +437,34 @@ def _growth(e: Evidence) -> Finding | None:
     )
 
 
-def _restarts(e: Evidence) -> Finding | None:
-    if not e.server.restarts:
+@_of_server
+def _restarts(e: Evidence, server: ServerUse) -> Finding | None:
+    if not server.restarts:
         return None
     return _invalid(
-        "restarts", f"{e.server.restarts} of the server's processes began or ended in the window"
+        "restarts", f"{server.restarts} of the server's processes began or ended in the window"
     )
 
 
-def _oom(e: Evidence) -> Finding | None:
-    if not e.server.oom_kills:
+@_of_server
+def _oom(e: Evidence, server: ServerUse) -> Finding | None:
+    if not server.oom_kills:
         return None
-    return _invalid("oom", f"{e.server.oom_kills} processes were killed for want of memory")
+    return _invalid("oom", f"{server.oom_kills} processes were killed for want of memory")
 
 
-def _throttled(e: Evidence) -> Finding | None:
+@_of_server
+def _throttled(e: Evidence, server: ServerUse) -> Finding | None:
     """A fraction of a core is a quota, which is meant to stop the server; whole cores have none."""
-    throttled = e.server.throttled
+    throttled = server.throttled
     if not throttled or throttled <= 0.01 or e.placement.cpus != int(e.placement.cpus):
         return None
     return _warned("throttled", f"a CPU quota stopped the server {throttled:.0%} of the time")
 
 
-def _files(e: Evidence) -> Finding | None:
-    files = e.server.open_files
+@_of_server
+def _files(e: Evidence, server: ServerUse) -> Finding | None:
+    files = server.open_files
     if files is None or files <= 0.9:
         return None
     return _warned("open-files", f"the server has {files:.0%} of the files open that it may have")
@@ -463,7 +506,7 @@ def _limited(
 
 
 def _swapped(e: Evidence) -> Finding | None:
-    if e.server.swapped:
+    if e.server is not None and e.server.swapped:
         return _warned("swap", f"{format_bytes(e.server.swapped)} of the server were swapped out")
     if e.host.swapped:
         return _warned("swap", f"the machine swapped {e.host.swapped} pages")
@@ -493,13 +536,14 @@ def _clock(e: Evidence) -> Finding | None:
     return _warned("clock", f"the wall clock was set by {e.host.clock_step * 1e3:+.0f} ms")
 
 
-_RULES: tuple[Callable[[Evidence], Finding | None], ...] = (
+_RULES: tuple[_Rule, ...] = (
     _answers,
     _errors,
     _counts,
     _client,
     _schedule,
     _delay,
+    _capped,
     _backing,
     _overloaded,
     _unsaturated,

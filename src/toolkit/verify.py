@@ -14,7 +14,7 @@ from toolkit.backing import Backings
 from toolkit.contract import Answer, Exchange, violations
 from toolkit.errors import StackError
 from toolkit.model import Broken, Stack, unvaried
-from toolkit.ports import Observer, Runtime, Service
+from toolkit.ports import Observer, Runtime, Served
 
 _TIMEOUT = 5.0
 _PIECE = 65_536
@@ -83,7 +83,7 @@ def verify(
 
 
 def find_violations(
-    service: Service, exchanges: Sequence[Exchange], *, keep_alive: bool
+    service: Served, exchanges: Sequence[Exchange], *, keep_alive: bool
 ) -> tuple[Violation, ...]:
     """Send every exchange to a service and say what is wrong.
 
@@ -136,7 +136,7 @@ def judge(
 
 
 def require_contract(
-    service: Service, stack: Stack, exchanges: Sequence[Exchange], broken: Sequence[Broken]
+    service: Served, stack: Stack, exchanges: Sequence[Exchange], broken: Sequence[Broken]
 ) -> None:
     """Let only a service pass that keeps the contract, but for what is listed as broken upstream.
 
@@ -174,7 +174,9 @@ def _check(
     url: str, exchange: Exchange, cookies: dict[str, str], *, keep_alive: bool
 ) -> Iterator[str]:
     # a connection for each: what one answer does to it must not show in the next
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=_TIMEOUT)
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.netloc, timeout=_TIMEOUT)
     try:
         for number in range(1, exchange.repeat + 1):
             answer = _send_again(

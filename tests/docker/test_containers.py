@@ -243,8 +243,8 @@ def test_a_bench_in_containers_measures_and_leaves_nothing(
     (phase,) = outcome.phases
     assert phase.load.requests > 20
     assert phase.load.errors == {}
-    assert 0 < phase.server.cpu < 1.2
-    assert phase.server.restarts == 0
+    assert 0 < phase.use.cpu < 1.2
+    assert phase.use.restarts == 0
     assert containers(client) == []
 
 
@@ -313,8 +313,8 @@ def test_a_quota_that_stops_a_server_with_whole_cores_is_found(
 
     with session(Config(runtime=RuntimeConfig(kind="docker")), "quota") as parts:
         phase = loaded(parts, Planting(plant), tmp_path, 1.5)
-    assert phase.server.throttled is not None
-    assert phase.server.throttled > 0.1
+    assert phase.use.throttled is not None
+    assert phase.use.throttled > 0.1
     assert rules_of(phase)["throttled"] is Severity.WARNED
 
 
@@ -322,9 +322,9 @@ def test_a_fraction_of_a_core_is_meant_to_stop_the_server(tmp_path: Path) -> Non
     half = Config(runtime=RuntimeConfig(kind="docker", cpus=0.5))
     with session(half, "half") as parts:
         phase = loaded(parts, QUIET, tmp_path, 1.0)
-    assert phase.server.throttled is not None
-    assert phase.server.throttled > 0.1
-    assert phase.server.cpu < 0.65
+    assert phase.use.throttled is not None
+    assert phase.use.throttled > 0.1
+    assert phase.use.cpu < 0.65
     assert rules_of(phase).keys().isdisjoint({"throttled", "not-saturated"})
 
 
@@ -340,8 +340,8 @@ def test_a_process_killed_for_want_of_memory_within_the_window_is_found(
     config = Config(runtime=RuntimeConfig(kind="docker", memory="128m"))
     with session(config, "greedy") as parts:
         phase = loaded(parts, Planting(plant), tmp_path, 2.5)
-    assert phase.server.oom_kills is not None
-    assert phase.server.oom_kills >= 1
+    assert phase.use.oom_kills is not None
+    assert phase.use.oom_kills >= 1
     assert rules_of(phase)["oom"] is Severity.INVALID
 
 

@@ -41,9 +41,9 @@ def test_a_bench_measures_stores_and_reports(toolkit: Toolkit, tmp_path: Path) -
             assert phase.load.requests > 20
             assert phase.load.seen == phase.load.locust_seen
             assert phase.load.client == "SocketUser"
-            assert phase.server.memory_peak > 5 * 2**20
-            assert 0 < phase.server.cpu < 1.5
-            assert phase.server.restarts == 0
+            assert phase.use.memory_peak > 5 * 2**20
+            assert 0 < phase.use.cpu < 1.5
+            assert phase.use.restarts == 0
         # a rate may be too much for a server whose core others use, and then answers are missing
         if item.trial.stage is Stage.CAPACITY:
             assert item.phases[0].load.errors == {}

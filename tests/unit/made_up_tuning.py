@@ -229,7 +229,7 @@ def tuned(
         workloads=(workload.id,),
     )
     ports = Ports(
-        runtime=machine,  # type: ignore[arg-type]
+        runtime=machine,
         load=SimpleNamespace(open=machine.session),
         store=Store(folder),
         observer=machine,

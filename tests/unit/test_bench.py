@@ -416,9 +416,9 @@ def test_what_the_server_used_comes_from_the_readings_in_the_window(scene: Scene
     """The fakes read 0.4 and 0.1 CPU seconds more at each second of their clocks, 0.55 busy."""
     for outcome in measured(scene.bench(), Stage.CAPACITY):
         (phase,) = outcome.phases
-        assert phase.server.cpu_user == pytest.approx(0.4)
-        assert phase.server.cpu_system == pytest.approx(0.1)
-        assert phase.server.memory_peak == 3
+        assert phase.use.cpu_user == pytest.approx(0.4)
+        assert phase.use.cpu_system == pytest.approx(0.1)
+        assert phase.use.memory_peak == 3
         assert phase.host.server_idle == pytest.approx(0.45)
         assert phase.host.server_foreign == pytest.approx(0.05)
 
@@ -458,8 +458,8 @@ def test_a_reading_that_takes_more_than_50_ms_is_made_at_the_ends_of_a_window_on
     run = scene.bench(replace(LOAD, users=8, rate_rounds=0), rounds=1)
     assert scene._host_at == readings * len(run.trials)
     for outcome in measured(run, Stage.CAPACITY):
-        assert outcome.phases[0].server.memory_peak == readings
-        assert outcome.phases[0].server.cpu == pytest.approx(0.5)
+        assert outcome.phases[0].use.memory_peak == readings
+        assert outcome.phases[0].use.cpu == pytest.approx(0.5)
 
 
 def test_the_findings_of_a_phase_come_from_its_own_evidence(scene: Scene) -> None:

@@ -88,7 +88,7 @@ class LoggedPace(Pace):
         self._track = track
         self._side = side
 
-    def close_loop(self, users: int) -> None:
+    def close_loop(self, users: int, most_rate: float | None = None) -> None:
         self._track.bursts.append(Burst(self._side, users))
         super().close_loop(users)
 

@@ -280,7 +280,7 @@ def test_memory_and_threads_are_the_most_of_all_rounds(
     def using(number: int, memory: int, threads: int | None) -> Measurement:
         measured = make_measurement("a/x", "list", number)
         (phase,) = measured.phases
-        server = replace(phase.server, memory_peak=memory, threads=threads)
+        server = replace(phase.use, memory_peak=memory, threads=threads)
         return replace(measured, phases=(replace(phase, server=server),))
 
     row = row_of(make_run((using(1, 70, 3), using(2, 90, 2), using(3, 80, None))), "a/x")

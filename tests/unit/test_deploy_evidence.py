@@ -98,7 +98,7 @@ def test_memory_threads_and_start_are_the_worst_that_were_seen(
 ) -> None:
     def trial(number: int, memory: int, threads: int, start: float) -> Measurement:
         made = make_measurement("a/x", round=number, start_seconds=start)
-        server = replace(made.phases[0].server, memory_peak=memory, threads=threads)
+        server = replace(made.phases[0].use, memory_peak=memory, threads=threads)
         return replace(made, phases=(replace(made.phases[0], server=server),))
 
     run = make_run((trial(1, 90, 4, 0.5), trial(2, 70, 9, 2.5), trial(3, 80, 5, 0.7)))

@@ -223,6 +223,7 @@ def test_shares_of_a_closed_loop_are_all_users_and_differ_by_one_at_most(
     assert len(found) == workers
     assert sum(found) == users
     assert max(found) - min(found) <= 1
+    assert all(share.most_rate is None for share in load.shares(phase, workers))
     assert all(share.rate is None for share in load.shares(phase, workers))
     assert all(share.shift == 0 for share in load.shares(phase, workers))
 
@@ -271,3 +272,8 @@ def test_importing_locust_here_left_the_sockets_alone(load: Functions) -> None:
 def test_tasks_are_added_up_unless_one_process_cannot_tell(load: Functions) -> None:
     assert load.merge([part(tasks=3), part(tasks=4)])["tasks"] == 7
     assert load.merge([part(tasks=3), part(tasks=None)])["tasks"] is None
+
+
+def test_the_workers_share_what_may_not_be_exceeded(load: Functions) -> None:
+    phase = Phase(users=8, duration=1.0, most_rate=300.0)
+    assert [share.most_rate for share in load.shares(phase, 4)] == [75.0] * 4

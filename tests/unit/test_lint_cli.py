@@ -195,7 +195,7 @@ def stored(make_rounds: Callable[[int, float], Bench], folder: Path) -> Bench:
             return outcome
         memory = 60 * 2**20
         phases = tuple(
-            replace(phase, server=replace(phase.server, memory_peak=memory))
+            replace(phase, server=replace(phase.use, memory_peak=memory))
             for phase in outcome.phases
         )
         return replace(outcome, phases=phases)

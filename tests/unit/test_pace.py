@@ -14,7 +14,7 @@ with pytest.MonkeyPatch.context() as patch:
     # threads and sockets of the tests stay what they are
     patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")
     from toolkit.client import pace as pace_module
-    from toolkit.client.pace import Pace, arrivals
+    from toolkit.client.pace import Allowance, Pace, arrivals
     from toolkit.client.recorder import Recorder, Window
     from toolkit.client.user import GreenletTurn
 
@@ -405,3 +405,104 @@ def test_a_user_that_is_killed_while_it_waits_is_forgotten(pace: Pace) -> None:
     greenlet.kill()
     pace.close_loop(1)
     assert pace.running == 0
+
+
+# a closed loop that may not go as fast as it can
+
+
+class Clock:
+    """Goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pace_module, "perf_counter", clock)
+    return clock
+
+
+@given(
+    st.floats(0.5, 2000),
+    st.lists(st.tuples(st.floats(0, 2), st.integers(0, 3)), min_size=1, max_size=80),
+)
+def test_an_allowance_is_never_exceeded(rate: float, steps: list[tuple[float, int]]) -> None:
+    """Whatever the pauses between, and however many requests a task has."""
+    with pytest.MonkeyPatch.context() as patch:
+        clock = Clock()
+        patch.setattr(pace_module, "perf_counter", clock)
+        allowance, began = Allowance(rate), clock.now
+        sent = more = 0
+        for pause, further in steps:
+            clock.now += pause
+            while allowance.take(more) == 0:
+                sent += 1
+                more = further  # the requests after the first of this task
+                sent += further
+                kept = max(1.0, rate * 0.05)
+                # the requests of a task that has begun are not held up, but paid for
+                assert sent - further <= (clock.now - began) * rate + kept + 1
+            more = 0
+
+
+def test_an_allowance_is_used_up(clock: Clock) -> None:
+    allowance, sent = Allowance(100.0), 0
+    for _ in range(10_000):
+        clock.now += 0.001
+        sent += allowance.take(0) == 0
+    assert 1000 <= sent <= 1002
+
+
+def test_it_says_when_to_come_back(clock: Clock) -> None:
+    allowance = Allowance(10.0)
+    assert allowance.take(0) == 0
+    assert allowance.take(0) == pytest.approx(0.1)
+    clock.now += 0.1001
+    assert allowance.take(0) == 0
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_users_of_a_restrained_loop_take_turns_as_they_may(pace: Pace, recorder: Recorder) -> None:
+    users = asking(pace, 4)
+    began = time.perf_counter()
+    pace.close_loop(4, most_rate=200.0)
+    assert pace.closed is None  # or users would go on without asking
+    done = 0
+    while done < 40:
+        until(lambda: busy(users))
+        for user in users:
+            if user.busy:
+                recorder.answered += 1
+                done += 1
+                user.end()
+    took = time.perf_counter() - began
+    assert took >= (40 - 1 - 200 * 0.05) / 200
+    counts = [len(user.began) for user in users]
+    assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_no_more_users_are_at_work_than_the_loop_has(pace: Pace) -> None:
+    users = asking(pace, 5)
+    pace.close_loop(2, most_rate=10_000.0)
+    until(lambda: busy(users) == 2)
+    gevent.sleep(0.05)
+    assert busy(users) == 2
+
+
+@pytest.mark.usefixtures("either_alarm")
+def test_after_a_restrained_loop_come_others(pace: Pace) -> None:
+    users = asking(pace, 3)
+    pace.close_loop(3, most_rate=0.5)
+    until(lambda: busy(users) == 1)
+    pace.open_loop(iter([0.0, 0.001, NEVER]), 3)
+    until(lambda: busy(users) == 3)
+    for user in users:
+        user.end()
+    pace.close_loop(2)
+    assert busy(users) == 2

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.model import Placement
-from toolkit.placement import MOST_CLIENT_CPUS, place
+from toolkit.placement import MOST_CLIENT_CPUS, place, place_load
 
 HYPER = {0: frozenset({0, 4}), 4: frozenset({0, 4}), 1: frozenset({1, 5}), 5: frozenset({1, 5})}
 
@@ -74,3 +74,21 @@ def test_backing_services_get_a_cpu_that_nobody_else_has_where_there_are_enough(
 def test_a_client_that_was_given_all_cpus_shares_them() -> None:
     where = placed([0, 1, 2, 3], client=3)
     assert where.backing_cpus == where.client_cpus == (1, 2, 3)
+
+
+@given(st.sets(st.integers(0, 63)), st.integers(0, 8))
+def test_load_for_somebody_elses_server_leaves_cores_for_others(
+    allowed: set[int], client: int
+) -> None:
+    siblings = {cpu: frozenset({cpu}) for cpu in allowed}
+    where = place_load(allowed=sorted(allowed), siblings=siblings, client_cpus=client)
+    assert where.server_cpus == ()
+    assert set(where.client_cpus) <= allowed
+    wanted = client or max(1, min(len(allowed) // 2, MOST_CLIENT_CPUS))
+    assert len(where.client_cpus) == min(wanted, len(allowed))
+
+
+def test_load_for_somebody_elses_server_takes_whole_cores_first() -> None:
+    where = place_load(allowed=[0, 1, 4, 5], siblings=HYPER, client_cpus=0)
+    assert where.client_cpus == (1,)
+    assert place_load(allowed=[0, 1, 4, 5], siblings=HYPER, client_cpus=2).client_cpus == (0, 1)

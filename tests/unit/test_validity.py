@@ -36,6 +36,21 @@ def latencies(mean: float, count: int) -> str:
     return histogram.encode()
 
 
+USE = ServerUse(
+    cpu_user=0.6,
+    cpu_system=0.35,
+    memory_peak=30 * MIB,
+    memory_growth=0.0,
+    throttled=0.0,
+    oom_kills=0,
+    restarts=0,
+    processes=2,
+    threads=5,
+    open_files=0.1,
+    switches=1000.0,
+    swapped=0,
+)
+
 CLOSED = Evidence(
     phase=Phase(users=32, duration=2.0),
     load=LoadResult(
@@ -52,20 +67,7 @@ CLOSED = Evidence(
         seen=2500,
         locust_seen=2500,
     ),
-    server=ServerUse(
-        cpu_user=0.6,
-        cpu_system=0.35,
-        memory_peak=30 * MIB,
-        memory_growth=0.0,
-        throttled=0.0,
-        oom_kills=0,
-        restarts=0,
-        processes=2,
-        threads=5,
-        open_files=0.1,
-        switches=1000.0,
-        swapped=0,
-    ),
+    server=USE,
     host=HostUse(
         server_idle=0.02,
         server_steal=0.01,
@@ -94,7 +96,7 @@ OPEN = replace(
         late=0,
         kept=1000,
     ),
-    server=replace(CLOSED.server, cpu_user=0.3, cpu_system=0.15),
+    server=replace(USE, cpu_user=0.3, cpu_system=0.15),
     host=replace(CLOSED.host, server_idle=0.5),
     delay=(0.0001, 0.0003, 0.001),
 )
@@ -110,7 +112,7 @@ IN_STEP = replace(
 IN_STEP_P99 = LatencyHistogram.decode(IN_STEP.load.latency).percentiles(99)[0]
 WAITING = replace(
     CLOSED,
-    server=replace(CLOSED.server, cpu_user=0.3, cpu_system=0.1),
+    server=replace(USE, cpu_user=0.3, cpu_system=0.1),
     host=replace(CLOSED.host, server_idle=0.55),
     placement=replace(CLOSED.placement, backing_cpus=(2,)),
     waits=True,
@@ -230,6 +232,30 @@ CASES = [
         base=OPEN,
         fine={"load.use.cpu_user": 0.649},
         invalid={"load.use.cpu_user": 0.65},
+    ),
+    Case(
+        validity._client,
+        "client-busy",
+        # of a server of somebody else's nobody knows what it has to spare
+        base=replace(CLOSED, server=None),
+        fine={"load.use.cpu_user": 0.649},
+        warned=({"load.use.cpu_user": 0.65}, {"load.use.cpu_user": 0.749}),
+        entangled=True,
+    ),
+    Case(
+        validity._client,
+        "client-limited",
+        base=replace(CLOSED, server=None),
+        fine={"load.use.cpu_user": 0.649},
+        invalid={"load.use.cpu_user": 0.75},
+        entangled=True,
+    ),
+    Case(
+        validity._capped,
+        "rate-capped",
+        base=planted(CLOSED, {"phase.most_rate": 2000.0}),
+        fine={"phase.most_rate": 1112.0},
+        warned=({"phase.most_rate": 1111.0}, {"phase.most_rate": 1000.0}),
     ),
     Case(
         validity._schedule,
@@ -668,7 +694,7 @@ def busy(cpu: float, idle: float | None, server: float = 0.95, cpus: float = 1.0
     return replace(
         CLOSED,
         load=replace(CLOSED.load, use=use),
-        server=replace(CLOSED.server, cpu_user=server, cpu_system=0.0),
+        server=replace(USE, cpu_user=server, cpu_system=0.0),
         host=replace(CLOSED.host, server_idle=idle),
         placement=replace(CLOSED.placement, cpus=cpus),
     )

@@ -75,6 +75,26 @@ if TYPE_CHECKING:
 @click.option(
     "--objective", "bench_objective", type=float, help="Seconds that p99 should keep (0.05)."
 )
+@click.option(
+    "--most-rate",
+    "bench_most_rate",
+    type=click.FloatRange(min=0),
+    metavar="REQ/S",
+    help="Never send more than this; no overload then.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="URL",
+    help="Load a server that runs already, and start none; repeatable.",
+)
+@click.option(
+    "--yes-this-is-mine",
+    "mine",
+    is_flag=True,
+    help="You may load the --target, which is not on this machine.",
+)
 @click.option("--aa", metavar="STACK", help="Measure a stack against itself: the noise floor.")
 @click.option("--warmup", "bench_warmup", type=float, help="Seconds of load not measured.")
 @click.option("--duration", "bench_duration", type=float, help="Seconds measured in each trial.")
@@ -100,6 +120,8 @@ def command(
     set_name: str | None,
     everything: bool,
     variations: tuple[str, ...],
+    targets: tuple[str, ...],
+    mine: bool,
     aa: str | None,
     quick: bool,
     dry_run: bool,
@@ -123,7 +145,8 @@ def command(
 
     APP is an app of your own: module:attribute (or module:create_app()) in this folder, or the
     folder of a project, in which it is looked for. Without APP it is the one that the settings or
-    flags such as --get describe; without these the reference apps are measured.
+    flags such as --get describe; without these the reference apps are measured. With --target
+    nothing is started: a staging system is loaded as it stands.
     """
     from toolkit.cli.benched import as_they_are, place_of, reference
     from toolkit.cli.outputs import read_telling
@@ -161,7 +184,21 @@ def command(
     chosen_there = [name for name, value in of_reference.items() if value]
 
     with contextlib.ExitStack() as opened:
-        if images:
+        if targets:
+            from toolkit.cli.targets import as_they_stand, refuse_with_targets
+
+            started = {
+                "APP": own,
+                "--image": images,
+                "--servers": servers,
+                "--beside": config.app.beside,
+                "--vary": variations,
+                "--aa": aa,
+            }
+            chosen_there += [name for name, value in started.items() if value]
+            refuse_with_targets(chosen_there, given)
+            benched = as_they_stand(config, targets, mine=mine)
+        elif images:
             _refuse_reference_choices(chosen_there)
             _refuse_with_images(own, servers)
             benched = as_they_are(config, images, port)

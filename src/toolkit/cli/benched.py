@@ -44,6 +44,7 @@ class Benched:
         catalog: Where recipes and code lie.
         own: What its servers are given, None for the reference apps.
         projects: The image of each stack that is one as it is.
+        targets: The URL of each stack that somebody else has started; then all are such.
         remarks: What was found of it, for people, a line each.
     """
 
@@ -52,6 +53,7 @@ class Benched:
     workloads: tuple[Workload, ...]
     own: OwnNeeds | None = None
     projects: Mapping[str, Project] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 

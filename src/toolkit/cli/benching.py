@@ -10,7 +10,7 @@ from toolkit.bench import run_bench
 from toolkit.cli.benched import Benched
 from toolkit.cli.opening import opened
 from toolkit.cli.outputs import Telling
-from toolkit.cli.wiring import messages, output, session
+from toolkit.cli.wiring import messages, output, placement_of_load, session
 from toolkit.cli.written import write_run
 from toolkit.compare import tables
 from toolkit.config import Config
@@ -21,6 +21,7 @@ from toolkit.project.advice import advice_on
 from toolkit.report.not_started import not_started
 from toolkit.report.plan import show as show_planned
 from toolkit.report.terminal import show
+from toolkit.runtime.targets import Targets
 from toolkit.store import Store, new_run_id
 
 _FAILED = 4
@@ -28,6 +29,10 @@ _FAILED = 4
 
 def show_plan(config: Config, benched: Benched, plan: Plan) -> int:
     """Show what would be done and start nothing; give the exit code."""
+    if benched.targets:
+        where, facts = placement_of_load(config), Targets(benched.targets).facts
+        show_planned(plan, config.server, where, facts, output())
+        return 0
     with session(config, new_run_id(), found=benched.catalog) as parts:
         show_planned(plan, config.server, parts.placement, parts.runtime.facts, output())
     return 0

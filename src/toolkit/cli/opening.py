@@ -2,21 +2,23 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from toolkit.backing import OwnNeeds, open_backings, own_services
+from toolkit.backing import Backings, OwnNeeds, open_backings, own_services
 from toolkit.cli.benched import Benched
-from toolkit.cli.wiring import catalog, contracts, session, step_aside
+from toolkit.cli.wiring import catalog, contracts, placement_of_load, session, step_aside
 from toolkit.config import Config
-from toolkit.host import read_counters, read_host
+from toolkit.host import allowed_cpus, read_counters, read_host
 from toolkit.load.calibrate import calibrate
 from toolkit.load.engine import LocustEngine
 from toolkit.measured import Run
-from toolkit.model import Knobs, LoadSettings, Workload
+from toolkit.model import Knobs, LoadSettings, Placement, Workload
 from toolkit.plan import most_users
-from toolkit.ports import Observer
+from toolkit.ports import Observer, Servers
 from toolkit.runtime.given import GivenImages
+from toolkit.runtime.guardian import Guardian
+from toolkit.runtime.targets import Targets
 from toolkit.store import Store, utc_now
 from toolkit.trial import World
 
@@ -62,32 +64,39 @@ def opened(
         EnvironmentFault: The runtime or a backing service cannot be had.
     """
     host = read_host()
+    # an app of the user's own may have reference stacks beside it
+    installation = catalog()
     with contextlib.ExitStack() as stack:
-        parts = stack.enter_context(session(config, run_id, found=benched.catalog))
-        where = parts.placement
-        given = GivenImages(parts.runtime, benched.projects) if benched.projects else None
-        runtime = given or parts.runtime
-        step_aside(where)
-        # an app of the user's own may have reference stacks beside it
-        installation = catalog()
-        backings = stack.enter_context(
-            open_backings(
-                runtime,
-                {need for workload in traffic for need in workload.needs},
-                installation.path / "apps" / "shared",
-                observer,
-                knobs=knobs,
-                own=benched.own,
+        runtime: Servers
+        if benched.targets:
+            guardian, where = stack.enter_context(Guardian()), placement_of_load(config)
+            step_aside(where)
+            runtime = theirs = Targets(benched.targets)
+            backings = Backings(theirs, secret="")
+        else:
+            parts = stack.enter_context(session(config, run_id, found=benched.catalog))
+            guardian, where = parts.guardian, parts.placement
+            given = GivenImages(parts.runtime, benched.projects) if benched.projects else None
+            runtime = ours = given or parts.runtime
+            step_aside(where)
+            backings = stack.enter_context(
+                open_backings(
+                    ours,
+                    {need for workload in traffic for need in workload.needs},
+                    installation.path / "apps" / "shared",
+                    observer,
+                    knobs=knobs,
+                    own=benched.own,
+                )
             )
-        )
-        own = benched.own or OwnNeeds()
-        stack.enter_context(own_services(parts.runtime, own, backings, observer))
+            own = benched.own or OwnNeeds()
+            stack.enter_context(own_services(parts.runtime, own, backings, observer))
         beside = {item.id: item.work.id for item in benched.stacks if item.work is not None}
         run = Run(
             id=run_id,
             started_at=utc_now(),
             host=host,
-            runtime=parts.runtime.facts,
+            runtime=runtime.facts,
             placement=where,
             knobs=config.server,
             load=load,
@@ -101,13 +110,21 @@ def opened(
         )
         world = World(
             runtime=runtime,
-            load=LocustEngine(most_users(load), where, parts.guardian),
+            load=LocustEngine(most_users(load), where, guardian),
             store=store,
             observer=observer,
             exchanges=contracts(installation),
             backings=backings,
             broken=installation.broken if benched.own is None or beside else (),
             read_host=partial(read_counters, where.server_cpus, where.client_cpus),
-            calibrate=partial(calibrate, placement=where, guardian=parts.guardian),
+            calibrate=partial(calibrate, placement=_with_a_target(where), guardian=guardian),
         )
         yield Opened(run=run, world=world)
+
+
+def _with_a_target(where: Placement) -> Placement:
+    """Give what a client loads to see what it adds by itself CPUs, where no server has any."""
+    if where.server_cpus or not where.client_cpus:
+        return where
+    others = tuple(cpu for cpu in allowed_cpus() if cpu not in where.client_cpus)
+    return replace(where, server_cpus=others or where.client_cpus)

@@ -13,7 +13,7 @@ from toolkit.config import Config
 from toolkit.contract import Exchange, read_contract
 from toolkit.host import allowed_cpus, siblings
 from toolkit.model import App, Placement
-from toolkit.placement import place
+from toolkit.placement import place, place_load
 from toolkit.ports import Platform
 from toolkit.runtime.choice import open_runtime
 from toolkit.runtime.guardian import Guardian
@@ -56,6 +56,12 @@ def placement(config: Config) -> Placement:
         client_cpus=config.runtime.client_cpus,
         memory=parse_size(config.runtime.memory),
     )
+
+
+def placement_of_load(config: Config) -> Placement:
+    """Say on which of this machine's CPUs load is made for servers that it does not start."""
+    cpus = allowed_cpus()
+    return place_load(allowed=cpus, siblings=siblings(cpus), client_cpus=config.runtime.client_cpus)
 
 
 def step_aside(where: Placement) -> None:

@@ -19,6 +19,8 @@ from gevent import get_hub
 from toolkit.client.recorder import Recorder, Window
 
 _READ = 1
+_BURST = 0.05
+"""Seconds for which an allowance that was not used is kept."""
 
 
 class Turn(Protocol):
@@ -50,12 +52,40 @@ def arrivals(rate: float, seed: int, *, poisson: bool, shift: float = 0.0) -> It
         yield at
 
 
+class Allowance:
+    """So many requests/s at most: a bucket of tokens, of which each request takes one.
+
+    Args:
+        rate: Requests/s.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._most = max(1.0, rate * _BURST)
+        self._tokens = 1.0
+        self._at = perf_counter()
+
+    def take(self, more: int) -> float:
+        """Take a token for a task's first request; or give the seconds until there is one.
+
+        Args:
+            more: Requests since the last call that were not the first of their task.
+        """
+        now = perf_counter()
+        self._tokens = min(self._tokens + (now - self._at) * self._rate, self._most) - more
+        self._at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / self._rate
+        self._tokens -= 1
+        return 0.0
+
+
 class Pace:
     """Lets the users of a process begin; one for all of them.
 
     Attributes:
         closed: Closed loop: how many users may run; one that ends a task may begin the next at once
-            while no more do. None: no closed loop.
+            while no more do. None: no closed loop, or one that may not go as fast as it can.
         offered: Open loop: starts that have come so far ...
         late: ... and those of them that found every user busy.
         lags: Open loop: seconds by which those were late that found one free.
@@ -69,6 +99,9 @@ class Pace:
         self._free: deque[Turn] = deque()
         self._waiting: deque[tuple[float, Window]] = deque()
         self.closed: int | None = None
+        self._restrained: int | None = None
+        self._allowance: Allowance | None = None
+        self._further = 0
         self._most = 0
         self.running = self.done = 0
         self._starts: Iterator[float] | None = None
@@ -99,6 +132,8 @@ class Pace:
             turn.go(None, None)
         else:
             self._free.append(turn)
+            if self._restrained is not None:
+                self._fill()
 
     def ended(self) -> None:
         """Take that the task of a user has ended."""
@@ -120,15 +155,24 @@ class Pace:
 
     def stop_arrivals(self) -> None:
         """Let no new start come; those that wait for a free user still do."""
-        self.closed, self._starts = None, None
+        self.closed, self._restrained, self._starts = None, None, None
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
 
-    def close_loop(self, users: int) -> None:
-        """Let so many users go round and round."""
+    def close_loop(self, users: int, most_rate: float | None = None) -> None:
+        """Let so many users go round and round.
+
+        Args:
+            users: How many.
+            most_rate: Requests/s that they may send together; None: as many as they can.
+        """
         self.pause()
-        self.closed = users
+        if most_rate is None:
+            self.closed = users
+        else:
+            self._restrained, self._allowance = users, Allowance(most_rate)
+            self._further = self._furthers()
         self._fill()
 
     def open_loop(self, starts: Iterator[float], most: int) -> None:
@@ -138,6 +182,8 @@ class Pace:
             starts: Seconds from now, rising.
             most: How many users may be at a task at once.
         """
+        if self._restrained is not None:
+            self.stop_arrivals()
         self.closed = None
         self._most = most
         self._starts = starts
@@ -148,10 +194,32 @@ class Pace:
         self._alarm.set(self._due)
 
     def _fill(self) -> None:
-        """Let users begin until the closed loop is full."""
-        while self.closed is not None and self.running < self.closed and self._free:
+        """Let users begin until the closed loop is full, or has sent what it may."""
+        while self._free and self._has_room():
             self.running += 1
             self._free.popleft().go(None, None)
+
+    def _has_room(self) -> bool:
+        if self.closed is not None:
+            return self.running < self.closed
+        return self._restrained is not None and self._may_begin()
+
+    def _may_begin(self) -> bool:
+        """Take the allowance for a task, or ask to be called when there is one."""
+        if self._restrained is None or self.running >= self._restrained or self._allowance is None:
+            return False
+        further = self._furthers()
+        wait = self._allowance.take(further - self._further)
+        self._further = further
+        if wait:
+            if self._alarm is None:
+                self._alarm = _Alarm(self._fill)
+            self._alarm.set(perf_counter() + wait)
+        return not wait
+
+    def _furthers(self) -> int:
+        """Count the requests so far that were not the first of their task."""
+        return self._recorder.answered + self._recorder.failed - self.done
 
     def _ring(self) -> None:
         """Let everybody begin whose time has come."""

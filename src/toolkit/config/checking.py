@@ -92,6 +92,7 @@ def _bench(of: BenchConfig) -> Iterator[_Range]:
     yield _Range("bench.rates", of.rates, rates, "0.01 to 10 each")
     yield _Range("bench.precision", of.precision, 0 <= of.precision <= 1, "0 to 1, as 0.05")
     yield _Range("bench.time_limit", of.time_limit, of.time_limit >= 0, "0 or more seconds")
+    yield _Range("bench.most_rate", of.most_rate, 0 <= of.most_rate <= 1e6, "up to 1,000,000")
     yield _Range("bench.objective", of.objective, 0 < of.objective <= 60, "up to 60 seconds")
     yield _Range("bench.duration", of.duration, 0.2 <= of.duration <= 3600, "0.2 to 3600 seconds")
     yield _Range("bench.warmup", of.warmup, 0 <= of.warmup <= 600, "0 to 600 seconds")

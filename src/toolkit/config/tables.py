@@ -61,6 +61,7 @@ class BenchConfig:
         servers: ... these globs.
         workloads: Globs of workloads, with parameters where wanted: ``upstream?delay=5ms``.
         vary: Settings of which stacks are measured with each of several values: ``threads``.
+        most_rate: Requests/s that are never exceeded; 0: there is no such limit.
         precision: Half-width that the intervals of the ratios should reach, as 0.05; 0: the rounds
             are all there are ...
         time_limit: ... and the seconds after which no round is added.
@@ -84,6 +85,7 @@ class BenchConfig:
     rate_rounds: int = LoadSettings().rate_rounds
     arrivals: Literal["poisson", "constant"] = "poisson"
     objective: float = LoadSettings().objective
+    most_rate: float = 0.0
 
     @property
     def load(self) -> LoadSettings:
@@ -93,9 +95,10 @@ class BenchConfig:
             most_users=self.most_users,
             warmup=self.warmup,
             duration=self.duration,
-            rates=self.rates,
+            rates=tuple(part for part in self.rates if part <= 1 or not self.most_rate),
             rate_rounds=self.rate_rounds,
             arrivals=Arrivals(self.arrivals),
+            most_rate=self.most_rate or None,
             objective=self.objective,
         )
 

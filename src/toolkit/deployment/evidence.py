@@ -93,6 +93,12 @@ def evidence_of(run: Run, stack: str | None, workloads: Iterable[str] = ()) -> E
     Raises:
         ConfigError: The run has no valid number of it.
     """
+    if not run.runtime.ours:
+        raise ConfigError(
+            f"run {run.id} is of servers that the toolkit did not start: nothing is known of how "
+            "they are set up",
+            hint="Measure the app itself: `toolkit bench myproject.wsgi:app`.",
+        )
     wanted = tuple(workloads) or tuple(table.workload for table in tables(run))
     _require(wanted, [table.workload for table in tables(run)], "workload", run.id)
     chosen = [table for table in tables(run) if table.workload in wanted]
@@ -138,7 +144,7 @@ def _evidence(run: Run, facts: StackFacts, under: tuple[Under, ...]) -> Evidence
     settings = {name: int(value) for name, value in knob_values(facts.settings).items()}
     of_server = settings.keys() if facts.knobs is None else facts.knobs
     host = run.host
-    starts = [item.start_seconds for item in _measured(run, facts.id)]
+    starts = [item.start_seconds or 0.0 for item in _measured(run, facts.id)]
     return Evidence(
         run=run.id,
         started_at=run.started_at,
@@ -177,8 +183,8 @@ def _under(run: Run, stack: str, workload: str, row: Row) -> Under:
         carried=row.under_objective,
         cpu=row.cpu_per_request,
         lone=_lone(trials),
-        memory=max(phase.server.memory_peak for phase in phases),
-        threads=max((p.server.threads or 0 for p in phases), default=0) or None,
+        memory=max(phase.use.memory_peak for phase in phases),
+        threads=max((p.use.threads or 0 for p in phases), default=0) or None,
         slowest=max(_longest(phase) for phase in phases),
     )
 

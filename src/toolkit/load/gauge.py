@@ -73,7 +73,7 @@ class Gauge:
         """Let the load of a phase begin."""
         self._phase = phase
         if phase.rate is None:
-            self._pace.close_loop(phase.users)
+            self._pace.close_loop(phase.users, phase.most_rate)
         else:
             poisson = phase.arrivals is Arrivals.POISSON
             starts = arrivals(phase.rate, phase.seed, poisson=poisson, shift=phase.shift)

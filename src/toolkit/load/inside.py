@@ -165,6 +165,7 @@ def shares(phase: Phase, workers: int) -> Iterator[Phase]:
             phase,
             users=phase.users // workers + (number < phase.users % workers),
             rate=None if phase.rate is None else phase.rate / workers,
+            most_rate=None if phase.most_rate is None else phase.most_rate / workers,
             seed=phase.seed + 1_000_003 * number,
             shift=0.0 if phase.rate is None else number / phase.rate,
         )

@@ -16,10 +16,19 @@ def circumstances(run: Run) -> Iterator[tuple[str, str]]:
     for backing in run.backings:
         yield backing.need.capitalize(), _backing(backing, run)
     yield "Load", _load(run)
-    yield "Server settings", _settings(run)
+    if run.runtime.ours:
+        yield "Server settings", _settings(run)
     for stack in run.stacks:
-        yield f"  {stack.id}", " ".join(stack.argv)
+        yield f"  {stack.id}", " ".join(stack.argv) if run.runtime.ours else stack.summary
     yield "Versions", _versions(run)
+
+
+def limits(run: Run) -> str:
+    """Say what each server may use."""
+    if not run.runtime.ours:
+        return "servers as they stand, whose limits are not known"
+    where = run.placement
+    return f"{counted(where.cpus, 'CPU')} and {format_bytes(where.memory)} for each server"
 
 
 def clients(run: Run) -> tuple[str, ...]:
@@ -47,11 +56,16 @@ def _runtime(run: Run) -> str:
     facts = run.runtime
     engine = f" {facts.engine}" if facts.engine else ""
     text = f"{facts.name}{engine} ({facts.reason}); network {facts.network}"
+    if not facts.ours:
+        return f"{text}. The toolkit did not start the servers: what they use is not known"
     return ". ".join((f"{text}; memory is {facts.memory_kind}", *facts.notes))
 
 
 def _placement(run: Run) -> str:
     where = run.placement
+    if not run.runtime.ours:
+        text = f"load generator on CPU {_cpus(where.client_cpus)}; {limits(run)}"
+        return ". ".join((text, *where.notes))
     text = (
         f"server on CPU {_cpus(where.server_cpus)}, load generator on CPU "
         f"{_cpus(where.client_cpus)}; a server may use "
@@ -100,9 +114,12 @@ def _load(run: Run) -> str:
             f"connections, {load.duration * RATE_STRETCH:g} s measured ({load.duration:g} s and "
             f"more at parts of a stack's own capacity), {counted(load.rate_rounds, 'round')}"
         )
+    if load.most_rate is not None:
+        text += f". Never more than {load.most_rate:,.10g} requests/s"
+    server = "a fresh server for each trial" if run.runtime.ours else "the same server all the time"
     return (
-        f"{text}. Warm-up {load.warmup:g} s and at least {load.warmup_requests} requests; a fresh "
-        f"server for each trial; shuffled order, seed {run.seed}"
+        f"{text}. Warm-up {load.warmup:g} s and at least {load.warmup_requests} requests; "
+        f"{server}; shuffled order, seed {run.seed}"
     )
 
 
@@ -139,4 +156,6 @@ def _versions(run: Run) -> str:
     )
     host = run.host
     tools = f"toolkit {host.toolkit} on Python {host.python}, Locust {host.locust}"
+    if not run.runtime.ours:
+        return f"{tools}. Of the servers none is known"
     return f"{tools}. Servers: Python {', '.join(pythons) or '-'}; {', '.join(packages) or '-'}"

@@ -164,7 +164,7 @@ def rate_columns(comparison: Comparison, run: Run) -> list[Column[Row]]:
 
 
 def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column[Row]]:
-    """What an answer costs, and what a server costs that waits for requests.
+    """What an answer costs, and what a server costs that waits for requests; empty if nobody knows.
 
     Args:
         comparison: The stacks.
@@ -183,6 +183,9 @@ def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column[Ro
         Column("start s", lambda row: _optional(row.start_seconds, _hundredths), drop=4),
         Column("stop s", lambda row: _optional(row.stop_seconds, _hundredths), drop=5),
     ]
+    measured = [row for row in comparison.rows if row.throughput is not None]
+    if measured and all(row.cpu_per_request is row.memory_peak is None for row in measured):
+        return []
     if wanted is not None:
         title = f"for {format_rate(wanted)}/s"
         columns.append(Column(title, lambda row: _optional(row.replicas(wanted), str), drop=1))

@@ -24,19 +24,25 @@ def show(
     server, client = (
         ",".join(map(str, cpus)) or "any" for cpus in (placement.server_cpus, placement.client_cpus)
     )
-    console.print(Text(f"Server on CPU {server}, load generator on CPU {client}."))
+    servers = f"Server on CPU {server}, load" if runtime.ours else "Load"
+    console.print(Text(f"{servers} generator on CPU {client}."))
     needs = sorted({need for workload in plan.traffic for need in workload.needs})
     if needs:
         backing = ",".join(map(str, placement.backing_cpus)) or "any"
         console.print(Text(f"Started for the run: {' and '.join(needs)}, on CPU {backing}."))
     console.print(Text(f"Baseline: {plan.baseline}. Seed of the order: {plan.seed}."))
-    commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
-    for stack in plan.stacks:
-        environment = environment_of(stack.knobs(knobs), host="127.0.0.1", port=8000)
-        commands.add_row(Text(stack.id), Text(" ".join(argv_of(stack, environment))))
-    console.print(commands)
+    if runtime.ours:
+        console.print(_commands(plan, knobs))
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
     for (stage, number), trials in groupby(plan.trials, lambda trial: (trial.stage, trial.round)):
         cases = ", ".join(trial.case for trial in trials)
         order.add_row(f"{stage} {number}", Text(cases))
     console.print(order)
+
+
+def _commands(plan: Plan, knobs: Knobs) -> Table:
+    commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
+    for stack in plan.stacks:
+        environment = environment_of(stack.knobs(knobs), host="127.0.0.1", port=8000)
+        commands.add_row(Text(stack.id), Text(" ".join(argv_of(stack, environment))))
+    return commands

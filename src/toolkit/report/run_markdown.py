@@ -46,7 +46,9 @@ def markdown(run: Run, *, wanted: float | None = None) -> str:
         rates = rate_columns(table, shown)
         if rates:
             lines += folded(_LATENCY, _table(table.rows, rates))
-        lines += folded("Cost at capacity", _table(table.rows, cost_columns(table, wanted)))
+        costs = cost_columns(table, wanted)
+        if costs:
+            lines += folded("Cost at capacity", _table(table.rows, costs))
         said = [code(note.plain) for note in notes(table, shown, [])]
         if said:
             lines += folded(f"Notes ({len(said)})", _listed(said))

@@ -202,7 +202,7 @@ def _member(run: Run, workload: str, entry: Entry, row: Row | None, wanted: floa
         parts=tuple(part for item in ladders if (part := _part(item, run)) is not None),
         carried=tuple(bool(_part(item, run)) for item in ladders if _own(item)),
         memories={
-            _key(item): float(max(phase.server.memory_peak for phase in item.phases))
+            _key(item): float(max(phase.use.memory_peak for phase in item.phases))
             for item in of_memory
         },
         p99=_p99(row) if wanted is None else _p99_of(ladders),

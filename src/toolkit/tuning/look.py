@@ -64,7 +64,7 @@ def look_of(candidate: Candidate, outcome: Outcome, slo: Slo, cpus: float) -> Lo
             hopeless=outcome.stage in _OF_SERVER,
         )
     steps = [step for step in outcome.phases if step.load.requests]
-    memory = max(step.server.memory_peak for step in outcome.phases)
+    memory = max(step.use.memory_peak for step in outcome.phases)
     if not steps:
         return Look(candidate=candidate, memory=memory, failure="load: no answer came")
     kept = [step for step in steps if keeps_closed(step.load, slo)]
@@ -79,7 +79,7 @@ def look_of(candidate: Candidate, outcome: Outcome, slo: Slo, cpus: float) -> Lo
         latency=1 / _rate(first) if alone else None,
         cpu_alone=first.cpu_per_request if alone else None,
         cpu=best.cpu_per_request,
-        busy=best.server.cpu / cpus,
+        busy=best.use.cpu / cpus,
         memory=memory,
     )
 

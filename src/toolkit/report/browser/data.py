@@ -97,15 +97,19 @@ def course(run: Run, table: Table) -> Columns:
     """Give a row per window: when it was, the CPU in use in cores, the memory in MiB."""
     began = datetime.fromisoformat(run.started_at)
     found = [
-        (item.trial.stack, (datetime.fromisoformat(item.started_at) - began).total_seconds(), phase)
+        (
+            item.trial.stack,
+            (datetime.fromisoformat(item.started_at) - began).total_seconds(),
+            phase.server,
+        )
         for item, phase in _phases(run, table.workload)
-        if item.trial.stage is Stage.CAPACITY
+        if item.trial.stage is Stage.CAPACITY and phase.server is not None
     ]
     return {
         "stack": [stack for stack, _, _ in found],
         "minute": [significant_digits(seconds / 60) for _, seconds, _ in found],
-        "cpu": [significant_digits(phase.server.cpu) for _, _, phase in found],
-        "memory": [significant_digits(phase.server.memory_peak / 2**20) for _, _, phase in found],
+        "cpu": [significant_digits(use.cpu) for _, _, use in found],
+        "memory": [significant_digits(use.memory_peak / 2**20) for _, _, use in found],
     }
 
 

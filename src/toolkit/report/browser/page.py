@@ -18,11 +18,11 @@ from toolkit.report.browser.tables import (
     latency_table,
     parity_table,
 )
+from toolkit.report.circumstances import limits
 from toolkit.report.elements import Markup, element
 from toolkit.report.notes import notes
 from toolkit.report.tune_findings import find, remarks, settings_of, wish
 from toolkit.tuning.finals import finals_of
-from toolkit.units import counted, format_bytes
 
 Spec = dict[str, Any]
 
@@ -45,8 +45,7 @@ def page(run: Run, library: Library, *, wanted: float | None = None, up: str = "
 
 
 def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
-    host, where = run.host, run.placement
-    limits = f"{counted(where.cpus, 'CPU')} and {format_bytes(where.memory)} for each server"
+    host = run.host
     items = [
         element(
             "li",
@@ -69,7 +68,7 @@ def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
         element(
             "p",
             f"Measured {run.started_at.replace('T', ' ')[:16]} UTC on {host.cpus} CPUs, "
-            f"{host.cpu_model}; {limits}; {run.runtime.name}. {_soundness(run)}",
+            f"{host.cpu_model}; {limits(run)}; {run.runtime.name}. {_soundness(run)}",
             class_="quiet",
         ),
         element("button", "Dark", type="button", id="theme", aria_pressed="false"),
@@ -150,12 +149,14 @@ def _section(number: int, table: Table, run: Run, wanted: float | None) -> Marku
             _figure(number, "load", "Hollow: the stack did not carry that rate."),
             latency,
         ]
-    parts += [
-        element("h3", "Cost at capacity"),
-        cost_table(table, wanted),
-        _figure(number, "cpu", ""),
-        _figure(number, "memory", ""),
-    ]
+    cost = cost_table(table, wanted)
+    if cost is not None:
+        parts += [
+            element("h3", "Cost at capacity"),
+            cost,
+            _figure(number, "cpu", ""),
+            _figure(number, "memory", ""),
+        ]
     if duels is not None:
         parts += [element("h3", "Who beats whom"), duels]
     parts += [element("h3", "Notes"), element("ul", *_notes(table, run), class_="notes")]

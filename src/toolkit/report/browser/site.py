@@ -10,6 +10,7 @@ from toolkit.report.browser import charts
 from toolkit.report.browser.data import Columns, significant_digits
 from toolkit.report.browser.document import Library, document
 from toolkit.report.browser.page import page
+from toolkit.report.circumstances import limits
 from toolkit.report.elements import Markup, element
 from toolkit.tuning.finals import finals_of
 
@@ -59,7 +60,7 @@ def _runs(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> Markup:
     items = []
     for run in runs:
         when = run.started_at.replace("T", " ")[:16]
-        host, limits = run.host, run.placement
+        host = run.host
         said = (
             element("li", element("b", workload), f": {text}")
             for workload, text in answers(run, found[run.id])
@@ -70,8 +71,8 @@ def _runs(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> Markup:
                 element("a", f"{when} UTC", href=f"runs/{run.id}/index.html"),
                 element(
                     "p",
-                    f"{host.cpus} CPUs, {host.cpu_model}; {run.runtime.name}; "
-                    f"{limits.cpus:g} CPU for each server; run {run.id}",
+                    f"{host.cpus} CPUs, {host.cpu_model}; {run.runtime.name}; {limits(run)}; "
+                    f"run {run.id}",
                     class_="quiet",
                 ),
                 element("ul", *said),
@@ -127,6 +128,6 @@ def _courses(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> dict[
 
 def _comparable(run: Run, table: Table) -> str:
     """Name what runs must have in common for their ratios to compare."""
-    host, limits = run.host, run.placement
-    machine = f"{host.cpus} CPUs, {host.cpu_model}, {run.runtime.name}, {limits.cpus:g} CPU each"
+    host, where = run.host, run.placement
+    machine = f"{host.cpus} CPUs, {host.cpu_model}, {run.runtime.name}, {where.cpus:g} CPU each"
     return f"{table.workload}, to {table.baseline}, on {machine}"

@@ -35,9 +35,10 @@ def latency_table(table: Table, run: Run) -> Markup | None:
     return _of_rows("Latency: p50 / p99 / p99.9 ms", table, columns) if columns else None
 
 
-def cost_table(table: Table, wanted: float | None) -> Markup:
-    """What an answer costs."""
-    return _of_rows("Cost", table, cost_columns(table, wanted))
+def cost_table(table: Table, wanted: float | None) -> Markup | None:
+    """What an answer costs; None if nobody knows."""
+    columns = cost_columns(table, wanted)
+    return _of_rows("Cost", table, columns) if columns else None
 
 
 def finalist_table(tuned: Tuned) -> Markup:

@@ -1,0 +1,90 @@
+"""``toolkit bench --target``: a server that runs already is loaded, and goes on afterwards."""
+
+import http.server
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Toolkit = Callable[..., Any]
+CAP = 150.0
+
+
+class Counting(http.server.BaseHTTPRequestHandler):
+    """Answers, and keeps when."""
+
+    protocol_version = "HTTP/1.1"
+    times: list[float]
+
+    def do_GET(self) -> None:
+        self.times.append(time.monotonic())
+        body = b"here" if self.path == "/" else b""
+        self.send_response(200 if body else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def target() -> Iterator[tuple[str, list[float]]]:
+    times: list[float] = []
+    handler = type("Handler", (Counting,), {"times": times})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", times
+        server.shutdown()
+
+
+def most_within(times: list[float], seconds: float) -> int:
+    """Count the most that came within any stretch of so many seconds."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while times[first] < at - seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def test_a_server_that_runs_is_loaded_no_faster_than_is_said(
+    toolkit: Toolkit, target: tuple[str, list[float]]
+) -> None:
+    url, times = target
+    done = toolkit(
+        *("bench", "--target", url, "--get", "/", "--most-rate", f"{CAP:g}", "--rounds", "1"),
+        *("--duration", "0.8", "--warmup", "0.2", "--most-users", "8", "--rates", "none", "--json"),
+    )
+    # on a machine that others use as well a trial may be invalid, which is no failure of this test
+    assert done.returncode in (0, 4), done.stderr
+    assert "Traceback" not in done.stderr
+    (workload,) = json.loads(done.stdout)["workloads"]
+    (row,) = workload["rows"]
+    assert row["stack"].endswith("/as-it-stands")
+    assert 0 < row["throughput"]["value"] <= 1.1 * CAP
+    assert row["cpu_per_request"] is None
+    # what was saved up for a twentieth of a second may come at once, and answers are late sometimes
+    assert most_within(sorted(times), 1.0) <= 1.25 * CAP
+    assert urllib.request.urlopen(url, timeout=5).read() == b"here"
+
+
+def test_a_server_that_is_not_there_is_said_in_a_line(toolkit: Toolkit) -> None:
+    done = toolkit("bench", "--target", "http://127.0.0.1:1", "--get", "/", "--quick")
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+    assert "Connection refused" in done.stderr
+
+
+def test_a_path_that_is_not_there_is_not_measured(
+    toolkit: Toolkit, target: tuple[str, list[float]]
+) -> None:
+    done = toolkit("bench", "--target", target[0], "--get", "/nothing", "--quick")
+    assert done.returncode == 4
+    assert "404" in done.stderr
+    assert "--health" in done.stderr
