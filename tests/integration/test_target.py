@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,6 +73,28 @@ def test_a_server_that_runs_is_loaded_no_faster_than_is_said(
     # what was saved up for a twentieth of a second may come at once, and answers are late sometimes
     assert most_within(sorted(times), 1.0) <= 1.25 * CAP
     assert urllib.request.urlopen(url, timeout=5).read() == b"here"
+
+
+def test_what_users_do_first_is_held_back_too(
+    toolkit: Toolkit, target: tuple[str, list[float]], tmp_path: Path
+) -> None:
+    url, times = target
+    (tmp_path / "load.py").write_text(
+        "from toolkit.client import Request, SocketUser\n"
+        "class Visitor(SocketUser):\n"
+        "    tasks = [Request('GET', '/')]\n"
+        "    def on_start(self):\n"
+        "        self.client.get('/')\n"
+    )
+    done = toolkit(
+        *("bench", "--target", url, "--locustfile", "load.py", "--most-rate", "20", "--quick"),
+        *("--users", "500", "--json"),
+    )
+    assert done.returncode in (0, 4), done.stderr
+    assert "Traceback" not in done.stderr
+    (workload,) = json.loads(done.stdout)["workloads"]
+    assert workload["rows"][0]["users"] == 40
+    assert most_within(sorted(times), 1.0) <= 2 * 20
 
 
 def test_a_server_that_is_not_there_is_said_in_a_line(toolkit: Toolkit) -> None:

@@ -115,6 +115,7 @@ def test_a_name_without_an_address_is_nobody_on_this_machine() -> None:
 def test_who_may_not_be_exceeded_is_not_overloaded() -> None:
     assert max(CAPPED.bench.load.rates) <= 1
     assert CAPPED.bench.load.most_rate == 50
+    assert CAPPED.bench.load.most_users == CAPPED.bench.load.connections == 100
     assert max(CONFIG.bench.load.rates) > 1
     assert CONFIG.bench.load.most_rate is None
 

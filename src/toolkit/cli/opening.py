@@ -110,7 +110,7 @@ def opened(
         )
         world = World(
             runtime=runtime,
-            load=LocustEngine(most_users(load), where, guardian),
+            load=LocustEngine(most_users(load), where, guardian, spawn_rate=load.most_rate),
             store=store,
             observer=observer,
             exchanges=contracts(installation),

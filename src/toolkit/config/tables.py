@@ -1,7 +1,8 @@
 """The tables of the settings, with their defaults."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from toolkit.checked import CheckSettings, Metric
@@ -90,17 +91,30 @@ class BenchConfig:
     @property
     def load(self) -> LoadSettings:
         """How each stack is loaded."""
-        return LoadSettings(
+        load = LoadSettings(
             users=self.users,
             most_users=self.most_users,
             warmup=self.warmup,
             duration=self.duration,
-            rates=tuple(part for part in self.rates if part <= 1 or not self.most_rate),
+            rates=self.rates,
             rate_rounds=self.rate_rounds,
             arrivals=Arrivals(self.arrivals),
-            most_rate=self.most_rate or None,
             objective=self.objective,
         )
+        return load if not self.most_rate else _restrained(load, self.most_rate)
+
+
+def _restrained(load: LoadSettings, most_rate: float) -> LoadSettings:
+    """Hold load back to a rate, with as many users as are under way where answers take 2 s."""
+    users = max(8, math.ceil(2 * most_rate))
+    return replace(
+        load,
+        users=min(load.users, users),
+        most_users=min(load.most_users, users),
+        connections=min(load.connections, users),
+        rates=tuple(part for part in load.rates if part <= 1),
+        most_rate=most_rate,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,7 @@ def started(
     cpus: Sequence[int],
     guardian: Guardian,
     processes: int = 1,
+    spawn_rate: float | None = None,
 ) -> Iterator[Child]:
     """Start a module of this package that becomes Locust, and end it with this context.
 
@@ -95,6 +96,7 @@ def started(
         cpus: CPUs it is pinned to; empty if it is not.
         guardian: Told what to end should this process be killed.
         processes: Load processes, Locust's ``--processes``.
+        spawn_rate: Users/s that are started at most, for what they do first; None: all at once.
     """
     with (
         tempfile.TemporaryDirectory(prefix="toolkit-load-") as name,
@@ -114,7 +116,7 @@ def started(
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     pass_fds=(writing,),
-                    env=_environment(workload, users, processes, writing),
+                    env=_environment(workload, users, processes, writing, spawn_rate or users),
                     cwd=folder,
                     start_new_session=True,
                 )
@@ -133,12 +135,14 @@ def started(
             os.close(reading)
 
 
-def _environment(workload: Workload, users: int, processes: int, events_fd: int) -> dict[str, str]:
+def _environment(
+    workload: Workload, users: int, processes: int, events_fd: int, spawn_rate: float
+) -> dict[str, str]:
     arguments = [
         *("--locustfile", str(workload.path)),
         "--headless",
         *("--users", str(users)),
-        *("--spawn-rate", str(users)),
+        *("--spawn-rate", f"{min(spawn_rate, users):g}"),
         "--only-summary",
     ]
     if processes > 1:

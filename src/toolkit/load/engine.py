@@ -20,10 +20,19 @@ class LocustEngine:
         users: Users that are started; a phase lets as many of them work as it says.
         placement: Names the client's CPUs; with several, Locust makes load with as many processes.
         guardian: Told what to end should this process be killed.
+        spawn_rate: Users/s that are started at most, for what they do first; None: all at once.
     """
 
-    def __init__(self, users: int, placement: Placement, guardian: Guardian) -> None:
+    def __init__(
+        self,
+        users: int,
+        placement: Placement,
+        guardian: Guardian,
+        *,
+        spawn_rate: float | None = None,
+    ) -> None:
         self._users = users
+        self._spawn_rate = spawn_rate
         self._cpus = placement.client_cpus
         self._guardian = guardian
 
@@ -37,6 +46,7 @@ class LocustEngine:
             cpus=self._cpus,
             guardian=self._guardian,
             processes=len(self._cpus),
+            spawn_rate=self._spawn_rate,
         ) as child:
             yield LocustSession(child)
 
