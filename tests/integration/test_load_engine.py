@@ -1,12 +1,19 @@
 """The real engine on a server that counts: users of every kind, one load process and several."""
 
+import os
+import signal
+import socket
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
+from toolkit.errors import LoadError
 from toolkit.histogram import LatencyHistogram
 from toolkit.host import allowed_cpus
 from toolkit.load.calibrate import calibrate
@@ -265,6 +272,53 @@ def test_several_load_processes_count_as_one(load: Load) -> None:
     # each of the two has a schedule of its own
     assert opened.offered == pytest.approx(100 * opened.duration, abs=4)
     assert LatencyHistogram.decode(opened.latency).count == opened.offered
+
+
+class Killing(Watch):
+    """Ends a load process when the window begins: at once, or so that it says nothing any more."""
+
+    def __init__(self, how: signal.Signals) -> None:
+        super().__init__()
+        self.how = how
+        self.stopped: psutil.Process | None = None
+
+    def window_opened(self) -> None:
+        super().window_opened()
+        everybody = psutil.Process().children(recursive=True)
+        (master,) = (x for x in everybody if x.ppid() == os.getpid() and _loads(x))
+        self.stopped = next(x for x in master.children() if _loads(x))
+        self.stopped.send_signal(self.how)
+
+    def ticked(self, tick: Tick) -> None:
+        """What goes wrong here is meant to."""
+
+
+def _loads(process: psutil.Process) -> bool:
+    return "toolkit.load.inside" in process.cmdline()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_load_process_makes_no_number(
+    tmp_path: Path, guardian: Guardian, serve_cheat: ServeCheat, how: signal.Signals
+) -> None:
+    """What the others did is half of the load that was meant."""
+    cpus = allowed_cpus()
+    where = Placement(server_cpus=(), client_cpus=(cpus[-1],) * 2, cpus=1.0, memory=2**29)
+    path = tmp_path / "locustfile.py"
+    path.write_text(textwrap.dedent(KINDS["requests"]))
+    workload, watch = Workload(name="read", summary="", path=path), Killing(how)
+    with (
+        LocustEngine(8, where, guardian).open(workload) as session,
+        serve_cheat("counting", cpus=(), guardian=guardian, log=tmp_path / "log") as service,
+    ):
+        session.aim(service.url)
+        began = time.monotonic()
+        with pytest.raises(LoadError, match="1 of 2 load processes") as caught:
+            session.run(replace(CLOSED, duration=30.0), watch)
+        assert time.monotonic() - began < 29  # it was not waited for the end of the window
+    assert socket.gethostname() in str(caught.value)
+    assert watch.stopped is not None
+    assert not watch.stopped.is_running() or watch.stopped.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("client", ["FastHttpUser", "HttpUser"])

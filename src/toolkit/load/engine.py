@@ -83,6 +83,8 @@ class LocustSession:
                     self._child.send({"go_on": True})
                 case "result":
                     return msgspec.convert(message, LoadResult)
+                case "lost":
+                    raise self._child.failure(message["why"])
                 case unknown:
                     raise self._child.failure(f"Locust's process said {unknown!r}")
         raise self._child.failure("Locust ended without a result")

@@ -36,15 +36,27 @@ _SETTLE_LIMIT = 15.0
 _START_LIMIT = 20.0
 _GO_ON_LIMIT = 15.0
 _COLLECT_LIMIT = 30.0
+_LOST = 5.0
+"""Seconds without a word after which a load process is lost; it says how it goes eight times in
+each, and Locust itself waits three."""
+
 _GC_THRESHOLD = 20_000
 _MESSAGE = "toolkit"
+
+
+class LostError(RuntimeError):
+    """A load process has ended, or cannot be reached any more."""
 
 
 class Crew(Protocol):
     """Those who make the load, seen from the conductor."""
 
     def progress(self) -> tuple[int, int, float | None]:
-        """Verified answers and errors so far, and the median of the latest latencies."""
+        """Verified answers and errors so far, and the median of the latest latencies.
+
+        Raises:
+            LostError: Somebody is missing.
+        """
         ...
 
     def free(self) -> int:
@@ -64,7 +76,11 @@ class Crew(Protocol):
         ...
 
     def results(self) -> list[dict[str, Any]]:
-        """End the load and give what each load process recorded."""
+        """End the load and give what each load process recorded.
+
+        Raises:
+            LostError: Somebody is missing.
+        """
         ...
 
 
@@ -100,10 +116,12 @@ class RemoteCrew:
         self._free: dict[str, int] = {}
         self._results: dict[str, dict[str, Any]] = {}
         self._workers = list(runner.clients)
+        self._heard = dict.fromkeys(self._workers, time.monotonic())
         runner.register_message(_MESSAGE, self._on_message)
 
     def _on_message(self, msg: Any, **_: object) -> None:  # noqa: ANN401 - Locust's
         data = msg.data
+        self._heard[msg.node_id] = time.monotonic()
         if "result" in data:
             self._results[msg.node_id] = data["result"]
         else:
@@ -112,10 +130,25 @@ class RemoteCrew:
 
     def progress(self) -> tuple[int, int, float | None]:
         """See ``Crew``; the latency is the worst worker's median."""
+        self._miss_nobody()
         states = list(self._progress.values())
         latencies = [latency for _, _, latency in states if latency is not None]
         answered, failed = sum(state[0] for state in states), sum(state[1] for state in states)
         return answered, failed, max(latencies, default=None)
+
+    def _miss_nobody(self) -> None:
+        now = time.monotonic()
+        lost = [name for name in self._workers if now - self._heard[name] > _LOST]
+        gone = [name for name in self._workers if name not in self._runner.clients]
+        if lost or gone:
+            # Locust names workers by their host, and a number of its own
+            names = ", ".join(sorted({name.rpartition("_")[0] for name in (*lost, *gone)}))
+            how = f"said nothing for {_LOST:g} s" if lost else "ended"
+            number = len({*lost, *gone})
+            raise LostError(
+                f"{number} of {len(self._workers)} load processes {how}, on {names}: what the "
+                "others did is not the load that was meant"
+            )
 
     def free(self) -> int:
         """See ``Crew``."""
@@ -136,16 +169,13 @@ class RemoteCrew:
         self._runner.send_message(_MESSAGE, {"do": "close"})
 
     def results(self) -> list[dict[str, Any]]:
-        """See ``Crew``.
-
-        Raises:
-            RuntimeError: A worker did not send what it recorded.
-        """
+        """See ``Crew``."""
         self._runner.send_message(_MESSAGE, {"do": "rest"})
         deadline = time.monotonic() + _COLLECT_LIMIT
         while len(self._results) < len(self._workers):
+            self._miss_nobody()
             if time.monotonic() > deadline:
-                raise RuntimeError(
+                raise LostError(
                     f"{len(self._workers) - len(self._results)} of {len(self._workers)} load "
                     "processes did not send their counts"
                 )
@@ -191,6 +221,8 @@ class Conductor:
             while (message := self._hear(None)) is not None:
                 if "phase" in message:  # and not the answer to a question of long ago
                     self._run(phase_of(message["phase"]), crew)
+        except LostError as error:
+            self.tell("lost", why=str(error))
         except (RuntimeError, OSError) as error:
             print(f"toolkit: {error}", file=sys.stderr)  # noqa: T201 - the tool quotes this log
         runner.quit()

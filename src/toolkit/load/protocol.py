@@ -9,6 +9,7 @@ started    all users are there, a phase may come
 opened     the measured window begins
 tick       several times a second: phase, throughput, latency (or null), errors
 closed     the measured window ends; the load goes on until the tool says so
+lost       in place of a result: why, if a load process is missing; nothing comes after it
 result     the fields of ``measured.LoadResult``; the next phase may come
 
 In a duel (``duel`` and ``bursts``) the tool sends ``{"urls": {"base": ..., "candidate": ...}}``,
