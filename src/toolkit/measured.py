@@ -541,6 +541,23 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadHost:
+    """Another machine on which load was made.
+
+    Attributes:
+        name: Its load processes are called so, with a number: ``name-1``.
+        engine: Its Docker engine.
+        cpus: How many CPUs it has.
+        workers: Load processes, each on a CPU of its own as far as there are so many.
+    """
+
+    name: str
+    engine: str
+    cpus: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """Everything one bench measured: the stored document.
 
@@ -550,6 +567,7 @@ class Run:
             with that workload.
         backings: Database and upstream, as far as there were any.
         controls: What they do by themselves.
+        load_hosts: Where the load was made; empty: on this machine.
         tuned: What ``tune`` decided, None for a bench.
     """
 
@@ -572,4 +590,5 @@ class Run:
     stacks: tuple[StackFacts, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     beside: dict[str, str] = field(default_factory=dict)
+    load_hosts: tuple[LoadHost, ...] = ()
     tuned: Tuned | None = None

@@ -310,6 +310,32 @@ class LoadSession(Protocol):
         ...
 
 
+class Fleet(Protocol):
+    """Load processes on other hosts, as Locust's workers."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where this machine waits for them, as they see it."""
+        ...
+
+    def joining(self, workload: Workload, port: int) -> AbstractContextManager[None]:
+        """Start them, so that they join the master on this machine; end them with the context.
+
+        Args:
+            workload: Whose parameters they get.
+            port: Of the master.
+
+        Raises:
+            EnvironmentFault: A host cannot be reached.
+        """
+        ...
+
+
 class LoadEngine(Protocol):
     """Makes the load of a workload, in a process of its own."""
 

@@ -95,6 +95,24 @@ if TYPE_CHECKING:
     is_flag=True,
     help="You may load the --target, which is not on this machine.",
 )
+@patterns(
+    "--load-hosts",
+    "Docker hosts (ssh://user@host, or contexts) that make the load for --target.",
+    "runtime_load_hosts",
+    metavar="HOST",
+)
+@click.option(
+    "--load-workers",
+    "runtime_load_workers",
+    type=click.IntRange(min=0),
+    help="Load processes on each of them (as many as it has CPUs, up to four).",
+)
+@click.option(
+    "--load-address",
+    "runtime_load_address",
+    metavar="ADDRESS",
+    help="Of this machine, as they see it (that of the way to the first).",
+)
 @click.option("--aa", metavar="STACK", help="Measure a stack against itself: the noise floor.")
 @click.option("--warmup", "bench_warmup", type=float, help="Seconds of load not measured.")
 @click.option("--duration", "bench_duration", type=float, help="Seconds measured in each trial.")
@@ -198,6 +216,8 @@ def command(
             chosen_there += [name for name, value in started.items() if value]
             refuse_with_targets(chosen_there, given)
             benched = as_they_stand(config, targets, mine=mine)
+        elif given["runtime_load_hosts"]:
+            raise click.UsageError("--load-hosts goes with --target.")
         elif images:
             _refuse_reference_choices(chosen_there)
             _refuse_with_images(own, servers)

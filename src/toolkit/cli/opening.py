@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from toolkit.backing import Backings, OwnNeeds, open_backings, own_services
 from toolkit.cli.benched import Benched
@@ -21,6 +22,9 @@ from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.targets import Targets
 from toolkit.store import Store, utc_now
 from toolkit.trial import World
+
+if TYPE_CHECKING:
+    from toolkit.load.fleet import DockerFleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +72,10 @@ def opened(
     installation = catalog()
     with contextlib.ExitStack() as stack:
         runtime: Servers
+        fleet: DockerFleet | None = None
         if benched.targets:
             guardian, where = stack.enter_context(Guardian()), placement_of_load(config)
+            fleet = stack.enter_context(_fleet(config, run_id, guardian, observer))
             step_aside(where)
             runtime = theirs = Targets(benched.targets)
             backings = Backings(theirs, secret="")
@@ -107,19 +113,57 @@ def opened(
             trials=(),
             backings=tuple(item.facts for item in backings.started.values()),
             beside=beside,
+            load_hosts=() if fleet is None else fleet.facts,
         )
+        # where load is made elsewhere, this machine's CPUs say nothing of it
+        client_cpus = where.client_cpus if fleet is None else ()
         world = World(
             runtime=runtime,
-            load=LocustEngine(most_users(load), where, guardian, spawn_rate=load.most_rate),
+            load=LocustEngine(
+                most_users(load), where, guardian, spawn_rate=load.most_rate, fleet=fleet
+            ),
             store=store,
             observer=observer,
             exchanges=contracts(installation),
             backings=backings,
             broken=installation.broken if benched.own is None or beside else (),
-            read_host=partial(read_counters, where.server_cpus, where.client_cpus),
-            calibrate=partial(calibrate, placement=_with_a_target(where), guardian=guardian),
+            read_host=partial(read_counters, where.server_cpus, client_cpus),
+            calibrate=(
+                partial(calibrate, placement=_with_a_target(where), guardian=guardian)
+                if fleet is None
+                else _not_known
+            ),
         )
         yield Opened(run=run, world=world)
+
+
+@contextlib.contextmanager
+def _fleet(
+    config: Config, run_id: str, guardian: Guardian, observer: Observer
+) -> Iterator["DockerFleet | None"]:
+    """Open the load hosts that the settings name, None: load is made on this machine."""
+    where = config.runtime
+    if not where.load_hosts:
+        yield None
+        return
+    # the SDK is heavy and not everybody's
+    from toolkit.load.fleet import open_fleet
+
+    with open_fleet(
+        where.load_hosts,
+        workers=where.load_workers,
+        address=where.load_address,
+        catalog=catalog(),
+        image=config.image,
+        run=run_id,
+        guardian=guardian,
+        observer=observer,
+    ) as fleet:
+        yield fleet
+
+
+def _not_known(client: str, rates: Sequence[float]) -> None:
+    """What a client adds on other hosts is not measured."""
 
 
 def _with_a_target(where: Placement) -> Placement:

@@ -22,7 +22,10 @@ _THERE = Server(
     path=Path(),
 )
 _OF_SERVERS = ("runtime", "server", "image")
-_OF_LOAD = ("runtime_client_cpus",)
+_OF_LOAD = (
+    *("runtime_client_cpus", "runtime_load_hosts", "runtime_load_workers", "runtime_load_address"),
+    *("image_index_url", "image_ca_bundle", "image_rebuild", "image_base"),
+)
 
 
 def as_they_stand(config: Config, urls: Sequence[str], *, mine: bool) -> Benched:

@@ -23,6 +23,9 @@ class RuntimeConfig:
         network: host is the least distortion; bridge publishes a port on loopback.
         cpus: CPU limit of a server, in cores.
         memory: Memory limit of a server, such as ``512m``.
+        load_hosts: Docker hosts that make the load for servers as they stand ...
+        load_workers: ... load processes on each, 0: as many as it has CPUs, up to four ...
+        load_address: ... and this machine's address, as they see it; empty: it is looked up.
         client_cpus: Cores of the load generator; 0 takes up to four of those left over, and spares
             one of three or more for database and upstream.
     """
@@ -32,6 +35,9 @@ class RuntimeConfig:
     cpus: float = 1.0
     memory: str = "512m"
     client_cpus: int = 0
+    load_hosts: tuple[str, ...] = ()
+    load_workers: int = 0
+    load_address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ _SILENCE_LIMIT = 30.0
 """Locust ticks several times a second; after this long without a word it is taken for dead."""
 
 _LOG_BYTES = 4000
+
+_JOIN_LIMIT = 20
+"""Seconds within which workers on other hosts have joined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Master:
+    """Where Locust's master waits for workers on other hosts.
+
+    Attributes:
+        workers: How many it waits for.
+    """
+
+    address: str
+    port: int
+    workers: int
 
 
 class Child:
@@ -86,6 +103,7 @@ def started(
     guardian: Guardian,
     processes: int = 1,
     spawn_rate: float | None = None,
+    master: Master | None = None,
 ) -> Iterator[Child]:
     """Start a module of this package that becomes Locust, and end it with this context.
 
@@ -97,6 +115,7 @@ def started(
         guardian: Told what to end should this process be killed.
         processes: Load processes, Locust's ``--processes``.
         spawn_rate: Users/s that are started at most, for what they do first; None: all at once.
+        master: Where it waits for workers on other hosts, None: it makes the load itself.
     """
     with (
         tempfile.TemporaryDirectory(prefix="toolkit-load-") as name,
@@ -116,7 +135,9 @@ def started(
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     pass_fds=(writing,),
-                    env=_environment(workload, users, processes, writing, spawn_rate or users),
+                    env=_environment(
+                        workload, users, processes, writing, spawn_rate or users, master
+                    ),
                     cwd=folder,
                     start_new_session=True,
                 )
@@ -136,7 +157,12 @@ def started(
 
 
 def _environment(
-    workload: Workload, users: int, processes: int, events_fd: int, spawn_rate: float
+    workload: Workload,
+    users: int,
+    processes: int,
+    events_fd: int,
+    spawn_rate: float,
+    master: Master | None,
 ) -> dict[str, str]:
     arguments = [
         *("--locustfile", str(workload.path)),
@@ -145,7 +171,14 @@ def _environment(
         *("--spawn-rate", f"{min(spawn_rate, users):g}"),
         "--only-summary",
     ]
-    if processes > 1:
+    if master is not None:
+        arguments += [
+            *("--master", "--master-bind-host", master.address),
+            *("--master-bind-port", str(master.port)),
+            *("--expect-workers", str(master.workers)),
+            *("--expect-workers-max-wait", f"{_JOIN_LIMIT:g}"),
+        ]
+    elif processes > 1:
         arguments += ["--processes", str(processes)]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     return {

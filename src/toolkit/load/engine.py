@@ -6,11 +6,12 @@ from dataclasses import asdict
 
 import msgspec
 
-from toolkit.load.child import Child, started
+from toolkit.load.child import Child, Master, started
 from toolkit.measured import LoadResult
 from toolkit.model import Phase, Placement, Workload
-from toolkit.ports import LoadWatch, Tick
+from toolkit.ports import Fleet, LoadWatch, Tick
 from toolkit.runtime.guardian import Guardian
+from toolkit.runtime.ready import free_port
 
 
 class LocustEngine:
@@ -21,6 +22,7 @@ class LocustEngine:
         placement: Names the client's CPUs; with several, Locust makes load with as many processes.
         guardian: Told what to end should this process be killed.
         spawn_rate: Users/s that are started at most, for what they do first; None: all at once.
+        fleet: Makes the load on other hosts; None: it is made here.
     """
 
     def __init__(
@@ -30,24 +32,37 @@ class LocustEngine:
         guardian: Guardian,
         *,
         spawn_rate: float | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         self._users = users
         self._spawn_rate = spawn_rate
+        self._fleet = fleet
         self._cpus = placement.client_cpus
         self._guardian = guardian
 
     @contextlib.contextmanager
     def open(self, workload: Workload) -> Iterator["LocustSession"]:
         """See ``ports.LoadEngine``."""
-        with started(
-            "toolkit.load.inside",
-            workload,
-            users=self._users,
-            cpus=self._cpus,
-            guardian=self._guardian,
-            processes=len(self._cpus),
-            spawn_rate=self._spawn_rate,
-        ) as child:
+        fleet = self._fleet
+        with contextlib.ExitStack() as stack:
+            master = None
+            if fleet is not None:
+                port = free_port(address=fleet.address)
+                master = Master(address=fleet.address, port=port, workers=fleet.size)
+            child = stack.enter_context(
+                started(
+                    "toolkit.load.inside",
+                    workload,
+                    users=self._users,
+                    cpus=self._cpus,
+                    guardian=self._guardian,
+                    processes=len(self._cpus),
+                    spawn_rate=self._spawn_rate,
+                    master=master,
+                )
+            )
+            if fleet is not None and master is not None:
+                stack.enter_context(fleet.joining(workload, master.port))
             yield LocustSession(child)
 
 

@@ -277,13 +277,13 @@ def phase_of(fields: dict[str, Any]) -> Phase:
 def _lead(environment: Environment, conductor: Conductor, foreign: ForeignUsers) -> None:
     """Start conducting when all users run; in workers, do as the master says."""
     runner = environment.runner
-    foreign.listen(environment.user_classes)
     pace = course.pace
     assert pace is not None  # noqa: S101 - main() sets it
-    gauge = Gauge(environment, recorder, pace, foreign)
     if isinstance(runner, WorkerRunner):
-        _follow(environment, runner, gauge)
+        follow(environment, foreign, pace)
         return
+    foreign.listen(environment.user_classes)
+    gauge = Gauge(environment, recorder, pace, foreign)
 
     def start(**_: object) -> None:
         crew: Crew = RemoteCrew(runner) if isinstance(runner, MasterRunner) else LocalCrew(gauge)
@@ -292,7 +292,19 @@ def _lead(environment: Environment, conductor: Conductor, foreign: ForeignUsers)
     environment.events.spawning_complete.add_listener(start)
 
 
-def _follow(environment: Environment, runner: WorkerRunner, gauge: Gauge) -> None:
+def follow(environment: Environment, foreign: ForeignUsers, pace: Pace) -> None:
+    """Do as the master says, and tell it how it goes.
+
+    Args:
+        environment: Of a worker.
+        foreign: Counts users with clients of Locust's.
+        pace: By which users go.
+    """
+    runner = environment.runner
+    assert isinstance(runner, WorkerRunner)  # noqa: S101 - for the type checker: it is a worker's
+    foreign.listen(environment.user_classes)
+    gauge = Gauge(environment, recorder, pace, foreign)
+
     def shipped(data: dict[str, Any], **_: object) -> None:
         # after Locust's own listener, which starts its count anew with each report to the master
         gauge.shipped += data["stats_total"]["num_requests"]

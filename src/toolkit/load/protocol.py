@@ -25,6 +25,9 @@ LOAD_VARIABLE = "TOOLKIT_LOAD"
 
 EVENTS_VARIABLE = "TOOLKIT_EVENTS_FD"
 
+MASTER_VARIABLE = "TOOLKIT_LOAD_MASTER"
+"""Where a worker on another host finds the master: ``HOST:PORT``."""
+
 
 def encode(message: dict[str, Any]) -> bytes:
     """Write one message as a line."""

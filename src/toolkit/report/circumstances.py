@@ -16,6 +16,9 @@ def circumstances(run: Run) -> Iterator[tuple[str, str]]:
     for backing in run.backings:
         yield backing.need.capitalize(), _backing(backing, run)
     yield "Load", _load(run)
+    for host in run.load_hosts:
+        processes = "1 load process" if host.workers == 1 else f"{host.workers} load processes"
+        yield f"  {host.name}", f"{processes} on {counted(host.cpus, 'CPU')}; {host.engine}"
     if run.runtime.ours:
         yield "Server settings", _settings(run)
     for stack in run.stacks:
@@ -64,7 +67,12 @@ def _runtime(run: Run) -> str:
 def _placement(run: Run) -> str:
     where = run.placement
     if not run.runtime.ours:
-        text = f"load generator on CPU {_cpus(where.client_cpus)}; {limits(run)}"
+        load = (
+            f"load made on {', '.join(host.name for host in run.load_hosts)}"
+            if run.load_hosts
+            else f"load generator on CPU {_cpus(where.client_cpus)}"
+        )
+        text = f"{load}; {limits(run)}"
         return ". ".join((text, *where.notes))
     text = (
         f"server on CPU {_cpus(where.server_cpus)}, load generator on CPU "

@@ -42,6 +42,7 @@ class ContainerSpec:
     """What a container may use; all the rest is refused to it.
 
     Attributes:
+        hostname: Its name for itself; empty: the engine makes one.
         user: That of the image's server, by number, or by a name that the image knows; empty: the
             image's own.
         confined: Whether its files are read-only and it has no capabilities; an image that nobody
@@ -57,6 +58,7 @@ class ContainerSpec:
     name: str
     run: str
     environment: Mapping[str, str]
+    hostname: str = ""
     command: Sequence[str] | None = None
     user: str = "10001:10001"
     confined: bool = True
@@ -75,7 +77,7 @@ def in_memory(size: str) -> str:
 
 
 @contextlib.contextmanager
-def _translated(action: str) -> Iterator[None]:
+def _translated(action: str, where: str = "") -> Iterator[None]:
     try:
         yield
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
@@ -93,12 +95,12 @@ def _translated(action: str) -> Iterator[None]:
             raise EnvironmentFault(f"the port is taken ({action}): {reason}") from error
         raise StackError(f"the Docker engine refused ({action}): {reason}") from error
     except docker.errors.DockerException as error:
-        raise _unreachable(error) from error
+        raise _unreachable(error, where) from error
 
 
-def _unreachable(error: Exception) -> EnvironmentFault:
+def _unreachable(error: Exception, where: str) -> EnvironmentFault:
     """Say in a few words what the SDK wraps in several layers."""
-    where = os.environ.get("DOCKER_HOST") or "the default address"
+    where = where or os.environ.get("DOCKER_HOST") or "the default address"
     text = str(error)
     if "Permission denied" in text:
         return EnvironmentFault(
@@ -276,20 +278,32 @@ def _translated_except_missing(action: str) -> Iterator[None]:
 
 
 class Engine:
-    """A connection to the engine that DOCKER_HOST or the Docker context names."""
+    """A connection to an engine.
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    Args:
+        client: The SDK's.
+        address: Where it was reached; empty: where ``DOCKER_HOST`` or the Docker context say.
+    """
+
+    def __init__(self, client: docker.DockerClient, address: str = "") -> None:
         self._client = client
+        self._address = address
         with _translated("asking for its version"):
             self._info: dict[str, Any] = client.info()
 
     @classmethod
-    def connect(cls) -> Self:
+    def connect(cls, name: str = "") -> Self:
         """Connect as the ``docker`` command would.
+
+        Args:
+            name: An address, such as ``ssh://user@host``, or a Docker context; empty: what
+                ``DOCKER_HOST`` or the context in use say.
 
         Raises:
             EnvironmentFault: No engine answers, or the context does not exist.
         """
+        if name:
+            return cls._connect_to(name)
         context = os.environ.get("DOCKER_CONTEXT")
         if context and not os.environ.get("DOCKER_HOST"):
             with _translated("reading the Docker context"):
@@ -300,6 +314,42 @@ class Engine:
                     )
         with _translated("connecting"):
             return cls(docker.from_env(timeout=60))
+
+    @classmethod
+    def _connect_to(cls, name: str) -> Self:
+        address, tls = name, None
+        if "://" not in name:
+            with _translated("reading the Docker context", name):
+                context = ContextAPI.get_context(name)
+            if context is None:
+                raise EnvironmentFault(
+                    f"the Docker context {name!r} does not exist",
+                    hint="`docker context ls` shows them; an address has a scheme, as ssh://host.",
+                )
+            address, tls = str(context.Host), context.TLSConfig
+        with _translated("connecting", address):
+            # the user's own ssh knows the keys, the agent and the names of hosts
+            client = docker.DockerClient(
+                base_url=address,
+                tls=tls or False,
+                timeout=60,
+                use_ssh_client=address.startswith("ssh://"),
+            )
+            return cls(client, address)
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than so many seconds for each answer from now on."""
+        self._client.api.timeout = seconds
+
+    @property
+    def name(self) -> str:
+        """Name of its machine."""
+        return str(self._info.get("Name") or "docker")
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs it has."""
+        return max(int(self._info.get("NCPU") or 1), 1)
 
     @property
     def version(self) -> str:
@@ -317,7 +367,12 @@ class Engine:
     @property
     def address(self) -> str:
         """Where it was reached."""
-        return os.environ.get("DOCKER_HOST") or ContextAPI.get_current_context().Host or "local"
+        return (
+            self._address
+            or os.environ.get("DOCKER_HOST")
+            or ContextAPI.get_current_context().Host
+            or "local"
+        )
 
     @property
     def is_loopback(self) -> bool:
@@ -499,6 +554,7 @@ class Engine:
                 spec.image,
                 list(spec.command) if spec.command else None,
                 name=spec.name,
+                hostname=spec.hostname or None,
                 labels={RUN_LABEL: spec.run, _OWNER_LABEL: own_name()},
                 environment=dict(spec.environment),
                 user=spec.user or None,
@@ -570,10 +626,10 @@ def _owner(pid: int) -> str | None:
         return None
 
 
-def remove_containers(run: str) -> None:
-    """Remove all containers of a run, if the engine still answers."""
+def remove_containers(run: str, engine_name: str = "") -> None:
+    """Remove all containers of a run, if the engine still answers; see ``Engine.connect``."""
     with (
         contextlib.suppress(StackError, EnvironmentFault),
-        contextlib.closing(Engine.connect()) as engine,
+        contextlib.closing(Engine.connect(engine_name)) as engine,
     ):
         engine.remove_labelled(run)

@@ -6,8 +6,8 @@ orderly end there is nothing left for it to do.
 
 Lines on the pipe: ``group PGID START SIGNAL GRACE`` (a process group and the start time of its
 leader, so that a reused number is never hit; the signal that ends it and the seconds after which
-it is killed), ``folder PATH``, ``containers RUN`` (all that carry the label of that run), each with
-``-`` in front to take it back.
+it is killed), ``folder PATH``, ``containers RUN [ENGINE]`` (all that carry the label of that run,
+on the engine in use or another), each with ``-`` in front to take it back.
 """
 
 import contextlib
@@ -72,14 +72,19 @@ class Guardian:
             yield
 
     @contextlib.contextmanager
-    def watching_containers(self, run: str) -> Iterator[None]:
+    def watching_containers(self, run: str, engine: str = "") -> Iterator[None]:
         """Have the containers labelled with a run removed unless this context ends well.
+
+        Args:
+            run: The label.
+            engine: Another one than the engine in use, see ``Engine.connect``.
 
         A request that was interrupted may still make one, when nobody here knows it.
         """
-        self._tell(f"containers {run}")
+        charge = f"containers {run} {engine}".rstrip()
+        self._tell(charge)
         yield
-        self._tell(f"-containers {run}")
+        self._tell(f"-{charge}")
 
     @contextlib.contextmanager
     def _watching(self, charge: str) -> Iterator[None]:
@@ -163,9 +168,10 @@ def _carry_out(charge: str) -> None:
     elif kind == "containers":
         from toolkit.runtime.engine import remove_containers  # noqa: PLC0415 - the SDK is heavy
 
-        remove_containers(rest)
+        run, _, engine = rest.partition(" ")
+        remove_containers(run, engine)
         time.sleep(_IN_FLIGHT)
-        remove_containers(rest)
+        remove_containers(run, engine)
 
 
 def main() -> None:

@@ -146,6 +146,26 @@ class Images:
         with as_fault("the image of the upstream cannot be built"):
             return self._build(recipe.UPSTREAM_DOCKERFILE, files, base, tag, inputs)
 
+    def of_load(self, observer: Observer) -> str:
+        """Build the image of a load process, or find it unchanged; give its tag.
+
+        Raises:
+            StackError: It cannot be built.
+            EnvironmentFault: None can.
+        """
+        base = self._find_base(observer)
+        files = recipe.files_of_load(self._catalog)
+        bundle = recipe.find_ca_bundle(self._image.ca_bundle)
+        inputs = self._digest(files, base, self._image.index_url)
+        tag = f"toolkit/load:{inputs}"
+        if self._has(tag):
+            return tag
+        observer.noted(f"Building the image of a load process on {base} ...")
+        if bundle is not None:
+            files[recipe.CA_BUNDLE] = bundle
+        arguments = {"PIP_INDEX_URL": self._image.index_url}
+        return self._build(recipe.LOAD_DOCKERFILE, files, base, tag, inputs, arguments)
+
     def of_postgres(self, observer: Observer) -> str:
         """Find or fetch the official image of PostgreSQL, or build what stands in for it.
 

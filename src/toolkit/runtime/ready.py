@@ -157,8 +157,8 @@ def _ask(host: str, port: int, path: str) -> int:
         connection.close()
 
 
-def free_port(wanted: int = 0) -> int:
-    """Give a port that is free on loopback: the wanted one, or any for 0.
+def free_port(wanted: int = 0, address: str = "127.0.0.1") -> int:
+    """Give a port that is free on an address: the wanted one, or any for 0.
 
     Raises:
         EnvironmentFault: The wanted port is taken or not allowed.
@@ -166,10 +166,10 @@ def free_port(wanted: int = 0) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind((address, wanted))
         except OSError as error:
             raise EnvironmentFault(
-                f"port {wanted} on 127.0.0.1 cannot be used: {error.strerror}",
+                f"port {wanted} on {address} cannot be used: {error.strerror}",
                 hint="Give another one with --port, or 0 for any that is free.",
             ) from error
         return int(probe.getsockname()[1])

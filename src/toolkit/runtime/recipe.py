@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import toolkit
 import toolkit.delaying
 import toolkit.serve
 from toolkit.catalog import CONSTRAINTS, Catalog
@@ -15,6 +16,7 @@ from toolkit.model import Stack
 
 DOCKERFILE = "docker/Dockerfile"
 UPSTREAM_DOCKERFILE = "docker/upstream.Dockerfile"
+LOAD_DOCKERFILE = "docker/load.Dockerfile"
 POSTGRES_DOCKERFILE = "docker/postgres.Dockerfile"
 CA_BUNDLE = "docker/ca/bundle.crt"
 _1980 = 315_532_800
@@ -68,6 +70,18 @@ def files_of_upstream(catalog: Catalog) -> dict[str, Path]:
     return {
         UPSTREAM_DOCKERFILE: catalog.path / UPSTREAM_DOCKERFILE,
         "src/toolkit/delaying.py": Path(toolkit.delaying.__file__),
+    }
+
+
+def files_of_load(catalog: Catalog) -> dict[str, Path]:
+    """Give the build context of a load process: what it installs, and the code that it runs."""
+    names = (LOAD_DOCKERFILE, "docker/load/requirements.txt", "docker/ca/README.md")
+    package = Path(toolkit.__file__).parent
+    parts = ("", "client", "load", "wire")
+    code = (file for part in parts for file in (package / part).glob("*.py"))
+    return {
+        **{name: catalog.path / name for name in names},
+        **{f"src/toolkit/{file.relative_to(package).as_posix()}": file for file in code},
     }
 
 

@@ -1,0 +1,231 @@
+"""Load processes on other Docker hosts: a container for each, which joins the tool's master."""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from toolkit import parameters
+from toolkit.catalog import Catalog
+from toolkit.config import ImageConfig
+from toolkit.errors import ConfigError, EnvironmentFault, LoadError, StackError
+from toolkit.load.protocol import MASTER_VARIABLE
+from toolkit.measured import LoadHost
+from toolkit.model import Workload
+from toolkit.parameters import Parameters
+from toolkit.ports import Observer
+from toolkit.runtime.engine import RUN_LABEL, Container, ContainerSpec, Engine
+from toolkit.runtime.guardian import Guardian
+from toolkit.runtime.images import Images
+
+MOST_WORKERS = 4
+"""Of a host, where nobody says how many: as many as make load on this machine."""
+
+_MEMORY = 512 * 2**20
+_PATIENCE = 5.0
+"""Seconds that a host may take to start or to remove a container; more is as good as gone."""
+
+_DISCARD = 9
+"""A port that nothing is sent to; the kernel says which way it would go."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Host:
+    facts: LoadHost
+    engine: Engine
+    image: str
+
+
+class DockerFleet:
+    """See ``ports.Fleet``.
+
+    Args:
+        hosts: Where.
+        address: Of this machine, as they see it.
+        run: Label of what is created.
+    """
+
+    def __init__(self, hosts: Sequence[_Host], address: str, run: str) -> None:
+        self._hosts = hosts
+        self._run = run
+        self._trials = 0
+        self.address = address
+
+    @property
+    def size(self) -> int:
+        """See ``ports.Fleet``."""
+        return sum(host.facts.workers for host in self._hosts)
+
+    @property
+    def facts(self) -> tuple[LoadHost, ...]:
+        """Say where load is made."""
+        return tuple(host.facts for host in self._hosts)
+
+    @contextlib.contextmanager
+    def joining(self, workload: Workload, port: int) -> Iterator[None]:
+        """See ``ports.Fleet``.
+
+        Raises:
+            LoadError: One has ended, or the master lost it; the error carries what they said.
+        """
+        self._trials += 1
+        environment = {
+            MASTER_VARIABLE: f"{self.address}:{port}",
+            parameters.VARIABLE: Parameters(workload.parameters, "").query(),
+        }
+        workers: dict[str, Container] = {}
+        with contextlib.ExitStack() as stack:
+            for host in self._hosts:
+                mine = stack.enter_context(_removing())
+                for number in range(host.facts.workers):
+                    name = f"{host.facts.name}-{number + 1}"
+                    container = _start(host, name, number, environment, self._run, self._trials)
+                    mine.append(container)
+                    workers[name] = container
+            try:
+                yield
+            except LoadError as error:
+                log = _said(workers, error.log)
+                raise LoadError(str(error), hint=error.hint, log=log) from error
+
+
+def _start(
+    host: _Host, name: str, number: int, environment: Mapping[str, str], run: str, trial: int
+) -> Container:
+    spec = ContainerSpec(
+        image=host.image,
+        name=f"toolkit-load-{run}-{trial}-{name}",
+        hostname=name,
+        run=run,
+        environment=environment,
+        host_network=True,
+        cpus=1.0,
+        cpuset=str(number % host.facts.cpus) if host.engine.has_cpuset else "",
+        memory=_MEMORY,
+    )
+    try:
+        return host.engine.start(spec)
+    except StackError as error:
+        raise EnvironmentFault(f"load host {host.facts.name}: {error}", hint=error.hint) from error
+
+
+@contextlib.contextmanager
+def _removing() -> Iterator[list[Container]]:
+    """Remove what is put into the list at the end, as long as its host can be reached."""
+    found: list[Container] = []
+    try:
+        yield found
+    finally:
+        # the first that cannot be removed says that none can
+        with contextlib.suppress(EnvironmentFault):
+            for container in found:
+                with contextlib.suppress(StackError):
+                    container.remove()
+
+
+def _said(workers: Mapping[str, Container], log: str) -> str:
+    """Give what the workers said that have ended, with what the master said."""
+    lines = [log]
+    with contextlib.suppress(EnvironmentFault):  # a host is gone, which the master has said
+        for name, container in workers.items():
+            with contextlib.suppress(StackError):
+                ended = container.death()
+                if ended is not None:
+                    lines += [f"{name}: {ended}", container.log_tail()]
+    return "\n".join(line for line in lines if line)
+
+
+@contextlib.contextmanager
+def open_fleet(
+    names: Sequence[str],
+    *,
+    workers: int,
+    address: str,
+    catalog: Catalog,
+    image: ImageConfig,
+    run: str,
+    guardian: Guardian,
+    observer: Observer,
+) -> Iterator[DockerFleet]:
+    """Connect to Docker hosts, build the image of a load process on each, until the end.
+
+    Args:
+        names: ``ssh://user@host``, ``tcp://host:port``, ``unix:///path`` or a Docker context.
+        workers: Load processes on each, 0: as many as it has CPUs, up to four.
+        address: Of this machine, as the hosts see it; empty: that of the way to the first.
+        catalog: Where recipes lie.
+        image: How images are built.
+        run: Label of what is created.
+        guardian: Told what to remove should this process be killed.
+        observer: Told what is built.
+
+    Raises:
+        ConfigError: There is no such context, or a host is named twice.
+        EnvironmentFault: A host cannot be reached, or its image not be built.
+    """
+    hosts: list[_Host] = []
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            engine = stack.enter_context(contextlib.closing(Engine.connect(name)))
+            stack.enter_context(guardian.watching_containers(run, name))
+            facts = LoadHost(
+                name=_named(name, engine),
+                engine=engine.description,
+                cpus=engine.cpus,
+                workers=workers or min(engine.cpus, MOST_WORKERS),
+            )
+            if any(other.facts.name == facts.name for other in hosts):
+                facts = replace(facts, name=f"{facts.name}-{len(hosts) + 1}")
+            try:
+                tag = Images(engine, catalog, image).of_load(observer)
+            except StackError as error:
+                raise EnvironmentFault(
+                    f"load host {facts.name}: {error}", hint=error.hint, log=error.log
+                ) from error
+            engine.hurry(_PATIENCE)
+            hosts.append(_Host(facts=facts, engine=engine, image=tag))
+            stack.callback(_clear, hosts[-1], run, observer)
+        yield DockerFleet(hosts, address or own_address(hosts[0].engine), run)
+
+
+def _clear(host: _Host, run: str, observer: Observer) -> None:
+    """Remove what a host that was away for some time still has, or say that it is still away."""
+    try:
+        host.engine.remove_labelled(run)
+    except (StackError, EnvironmentFault) as error:
+        observer.noted(
+            f"Load host {host.facts.name} may still have containers of this run: {error}. "
+            f"`docker ps -a --filter label={RUN_LABEL}={run}` there shows them."
+        )
+
+
+def own_address(engine: Engine) -> str:
+    """Give the address at which load processes of an engine reach this machine.
+
+    Raises:
+        ConfigError: The engine is reached by a way that has none.
+    """
+    if engine.shares_host_network:
+        return "127.0.0.1"
+    host = urlsplit(engine.address).hostname
+    if host is None:
+        raise ConfigError(
+            f"the load host at {engine.address} is reached by no network",
+            hint="Say with --load-address how its load processes reach this machine.",
+        )
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, _DISCARD))
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise ConfigError(
+            f"there is no way to the load host {host}: {error.strerror or error}",
+            hint="Say with --load-address how its load processes reach this machine.",
+        ) from error
+
+
+def _named(name: str, engine: Engine) -> str:
+    """Name a host as its load processes are named: by the host of its address, or by itself."""
+    host = urlsplit(name).hostname if "://" in name else name
+    return (host or engine.name).replace(".", "-").replace("_", "-").lower()

@@ -1,0 +1,44 @@
+"""A Locust worker on another host: the entry point of docker/load.Dockerfile. Has Locust.
+
+The master is the tool's (``inside``); it sends the locustfile, the target and the phases, and gets
+what this process records. Nothing here needs the tool's clock.
+"""
+
+import os
+import sys
+
+from locust import events, runners
+from locust import main as locust_main
+from locust.env import Environment
+
+from toolkit.client.pace import Pace
+from toolkit.client.user import course, recorder
+from toolkit.load.foreign import ForeignUsers
+from toolkit.load.inside import follow, settle_memory
+from toolkit.load.protocol import MASTER_VARIABLE
+
+_MASTER_LOST = 15
+"""Seconds without a word after which there is nobody to make load for."""
+
+
+def main() -> None:
+    """Become Locust, for the master that the environment names as ``HOST:PORT``."""
+    host, _, port = os.environ[MASTER_VARIABLE].rpartition(":")
+    pace = course.pace = Pace(recorder)
+    foreign = ForeignUsers(recorder)
+
+    def lead(environment: Environment, **_: object) -> None:
+        settle_memory()  # what the locustfile has made stays as well
+        environment.shape_class = None  # the phases say how many users there are
+        follow(environment, foreign, pace)
+
+    events.init.add_listener(lead)
+    # nothing is to be left on a host that was cut off
+    runners.MASTER_HEARTBEAT_TIMEOUT = _MASTER_LOST
+    # the master sends the locustfile
+    sys.argv = ["locust", "--worker", "--master-host", host, "--master-port", port, "-f", "-"]
+    locust_main.main()
+
+
+if __name__ == "__main__":
+    main()
