@@ -323,6 +323,14 @@ class Fleet(Protocol):
         """Where this machine waits for them, as they see it."""
         ...
 
+    def miss_nobody(self) -> None:
+        """See, now and then, whether all hosts can be reached.
+
+        Raises:
+            LoadError: One cannot.
+        """
+        ...
+
     def joining(self, workload: Workload, port: int) -> AbstractContextManager[None]:
         """Start them, so that they join the master on this machine; end them with the context.
 

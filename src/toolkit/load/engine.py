@@ -63,14 +63,20 @@ class LocustEngine:
             )
             if fleet is not None and master is not None:
                 stack.enter_context(fleet.joining(workload, master.port))
-            yield LocustSession(child)
+            yield LocustSession(child, fleet)
 
 
 class LocustSession:
-    """A Locust process that waits for its target."""
+    """A Locust process that waits for its target.
 
-    def __init__(self, child: Child) -> None:
+    Args:
+        child: The process.
+        fleet: Who makes the load for it on other hosts, None: it does so itself.
+    """
+
+    def __init__(self, child: Child, fleet: Fleet | None) -> None:
         self._child = child
+        self._fleet = fleet
 
     def aim(self, url: str) -> None:
         """See ``ports.LoadSession``."""
@@ -92,6 +98,8 @@ class LocustSession:
                 case "opened":
                     watch.window_opened()
                 case "tick":
+                    if self._fleet is not None:
+                        self._fleet.miss_nobody()
                     watch.ticked(msgspec.convert(message, Tick))
                 case "closed":
                     watch.window_closed()

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -15,15 +16,19 @@ from toolkit.measured import LoadHost
 from toolkit.model import Workload
 from toolkit.parameters import Parameters
 from toolkit.ports import Observer
-from toolkit.runtime.engine import RUN_LABEL, Container, ContainerSpec, Engine
+from toolkit.runtime.engine import LOAD_LABEL, RUN_LABEL, Container, ContainerSpec, Engine
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.images import Images
 
 MOST_WORKERS = 4
 """Of a host, where nobody says how many: as many as make load on this machine."""
 
+_GONE_HINT = "`docker -H HOST info` says whether it is there again."
 _MEMORY = 512 * 2**20
-_PATIENCE = 5.0
+_LOOK = 2.0
+"""Seconds after which it is seen again whether all hosts are there."""
+
+_PATIENCE = 5
 """Seconds that a host may take to start or to remove a container; more is as good as gone."""
 
 _DISCARD = 9
@@ -50,6 +55,7 @@ class DockerFleet:
         self._hosts = hosts
         self._run = run
         self._trials = 0
+        self._looked = 0.0
         self.address = address
 
     @property
@@ -61,6 +67,20 @@ class DockerFleet:
     def facts(self) -> tuple[LoadHost, ...]:
         """Say where load is made."""
         return tuple(host.facts for host in self._hosts)
+
+    def miss_nobody(self) -> None:
+        """See ``ports.Fleet``."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        for host in self._hosts:
+            try:
+                host.engine.require()
+            except EnvironmentFault as error:
+                raise LoadError(
+                    f"load host {host.facts.name} is gone: {error}", hint=_GONE_HINT
+                ) from error
+        self._looked = time.monotonic()
 
     @contextlib.contextmanager
     def joining(self, workload: Workload, port: int) -> Iterator[None]:
@@ -97,6 +117,7 @@ def _start(
         image=host.image,
         name=f"toolkit-load-{run}-{trial}-{name}",
         hostname=name,
+        labels={LOAD_LABEL: host.facts.name},
         run=run,
         environment=environment,
         host_network=True,
@@ -169,6 +190,8 @@ def open_fleet(
         for name in names:
             engine = stack.enter_context(contextlib.closing(Engine.connect(name)))
             stack.enter_context(guardian.watching_containers(run, name))
+            # a host that was cut off kept what it could not be told to remove
+            engine.remove_ended(LOAD_LABEL)
             facts = LoadHost(
                 name=_named(name, engine),
                 engine=engine.description,

@@ -31,6 +31,9 @@ _OWNER_LABEL = "toolkit.owner"
 BUILDER_LABEL = "toolkit.builder"
 """The process that built an image; not the owner's, which containers would have from images."""
 
+LOAD_LABEL = "toolkit.load"
+"""On containers that make load; nobody starts one again that has ended."""
+
 _START_HINT = "Start the Docker engine, or take --runtime process."
 _LOG_LINES = 20
 _INTERVAL = 0.05
@@ -43,6 +46,7 @@ class ContainerSpec:
 
     Attributes:
         hostname: Its name for itself; empty: the engine makes one.
+        labels: Besides that of the run.
         user: That of the image's server, by number, or by a name that the image knows; empty: the
             image's own.
         confined: Whether its files are read-only and it has no capabilities; an image that nobody
@@ -59,6 +63,7 @@ class ContainerSpec:
     run: str
     environment: Mapping[str, str]
     hostname: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] | None = None
     user: str = "10001:10001"
     confined: bool = True
@@ -337,9 +342,31 @@ class Engine:
             )
             return cls(client, address)
 
-    def hurry(self, seconds: float) -> None:
+    def hurry(self, seconds: int) -> None:
         """Wait no longer than so many seconds for each answer from now on."""
         self._client.api.timeout = seconds
+
+    def require(self) -> None:
+        """See that it is there.
+
+        Raises:
+            EnvironmentFault: It does not answer.
+        """
+        with _translated("seeing that it is there", self._address):
+            self._client.ping()
+
+    def remove_ended(self, label: str) -> None:
+        """Remove containers with a label that have ended.
+
+        Raises:
+            EnvironmentFault: The engine is gone.
+        """
+        with _translated("looking for containers left over"):
+            found = self._client.containers.list(
+                all=True, filters={"label": label, "status": "exited"}, ignore_removed=True
+            )
+        for sdk in found:
+            Container(sdk).remove()
 
     @property
     def name(self) -> str:
@@ -555,7 +582,7 @@ class Engine:
                 list(spec.command) if spec.command else None,
                 name=spec.name,
                 hostname=spec.hostname or None,
-                labels={RUN_LABEL: spec.run, _OWNER_LABEL: own_name()},
+                labels={RUN_LABEL: spec.run, _OWNER_LABEL: own_name(), **spec.labels},
                 environment=dict(spec.environment),
                 user=spec.user or None,
                 tmpfs=dict(spec.tmpfs),

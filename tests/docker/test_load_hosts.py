@@ -1,0 +1,225 @@
+"""Load that other hosts make: two Docker daemons in namespaces of their own act as them."""
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.docker.hosts import HERE, DockerHost, docker_hosts, possible, restart
+from toolkit.catalog import Catalog, root
+from toolkit.config import ImageConfig
+from toolkit.measured import Failure, Measurement, Run
+from toolkit.progress import Progress
+from toolkit.runtime.engine import Engine
+from toolkit.runtime.images import Images
+from toolkit.store import Store
+
+RATE = 200
+LONG = ("--duration", "40", "--users", "8")
+Bench = Callable[..., "subprocess.Popen[str]"]
+
+pytestmark = pytest.mark.skipif(
+    bool(possible()) and os.environ.get("CI") != "true", reason=possible() or "-"
+)
+
+
+class Counting(http.server.BaseHTTPRequestHandler):
+    """Answers, and counts who asked."""
+
+    protocol_version = "HTTP/1.1"
+    askers: dict[str, int]
+
+    def do_GET(self) -> None:
+        who = self.client_address[0]
+        self.askers[who] = self.askers.get(who, 0) + 1
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"here")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def hosts(engine: Engine) -> Iterator[list[DockerHost]]:
+    """Two hosts that have the image of a load process: they reach no package index to build it."""
+    image = Images(engine, Catalog(root()), ImageConfig()).of_load(Progress(Console(quiet=True)))
+    base = engine.image_id(image)
+    assert base is not None
+    with docker_hosts("toolkit-a", "toolkit-b") as found:
+        for host in found:
+            host.give(image)
+            for name in ("python:3.13-slim", "toolkit-base:trixie-python3.13"):
+                if engine.has_image(name):
+                    host.give(name)
+        yield found
+
+
+@pytest.fixture
+def target(hosts: list[DockerHost]) -> Iterator[tuple[str, dict[str, int]]]:
+    askers: dict[str, int] = {}
+    handler = type("Handler", (Counting,), {"askers": askers})
+    with http.server.ThreadingHTTPServer((HERE, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://{HERE}:{server.server_port}", askers
+        server.shutdown()
+
+
+@pytest.fixture
+def bench(
+    hosts: list[DockerHost], target: tuple[str, dict[str, int]], tmp_path: Path
+) -> Iterator[Bench]:
+    """Load the target from both hosts."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*more: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "toolkit", "bench", "--target", target[0], "--get", "/"),
+                *("--yes-this-is-mine", "--most-rate", f"{RATE}", "--rounds", "1"),
+                *("--rates", "none", "--warmup", "0.3", "--load-address", HERE),
+                *("--load-hosts", ",".join(host.url for host in hosts), "--load-workers", "1"),
+                *more,
+            ],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def stored(tmp_path: Path) -> Run:
+    return Store(tmp_path / "results").load()
+
+
+def loading(hosts: list[DockerHost], askers: dict[str, int]) -> None:
+    """Wait until both hosts make load."""
+    until(lambda: len(askers) > len(hosts) and min(askers.values()) > 0, 60)
+
+
+def until(condition: Callable[[], Any], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def failure_of(run: Run) -> Failure:
+    (outcome,) = run.outcomes
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+def test_two_hosts_make_one_load_and_every_request_is_counted_once(
+    bench: Bench,
+    hosts: list[DockerHost],
+    target: tuple[str, dict[str, int]],
+    tmp_path: Path,
+) -> None:
+    process = bench("--duration", "1.5", "--users", "8", "--json")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode in (0, 4), err
+    (workload,) = json.loads(out)["workloads"]
+    assert 0 < workload["rows"][0]["throughput"]["value"] <= 1.1 * RATE
+    run = stored(tmp_path)
+    assert [(host.workers, host.name) for host in run.load_hosts] == [
+        (1, run.load_hosts[0].name),
+        (1, f"{run.load_hosts[0].name}-2"),
+    ]
+    (measured,) = run.outcomes
+    assert isinstance(measured, Measurement)
+    (phase,) = measured.phases
+    assert phase.load.use.processes == 2
+    assert phase.load.errors == {}
+    assert phase.load.seen == phase.load.locust_seen
+    # the check of the path before the load comes from here
+    from_hosts = {who: count for who, count in target[1].items() if who != HERE}
+    assert len(from_hosts) == 2
+    assert sum(from_hosts.values()) == phase.load.seen
+    assert [host.left() for host in hosts] == [[], []]
+
+
+def test_a_host_that_is_cut_off_makes_no_number_and_leaves_nothing(
+    bench: Bench,
+    hosts: list[DockerHost],
+    target: tuple[str, dict[str, int]],
+    tmp_path: Path,
+) -> None:
+    process = bench(*LONG)
+    loading(hosts, target[1])
+    hosts[1].cut_off()
+    began = time.monotonic()
+    try:
+        _, err = process.communicate(timeout=60)
+        took = time.monotonic() - began
+    finally:
+        hosts[1].connect()
+    assert process.returncode == 4, err
+    lost = failure_of(stored(tmp_path))
+    assert "1 of 2 load processes said nothing for 5 s, on " in lost.message
+    assert "-2-1: what the others did is not the load" in lost.message
+    assert took < 15
+    assert [host.left() for host in hosts] == [[], []]
+
+
+def test_a_daemon_that_is_killed_makes_no_number_and_its_load_ends(
+    bench: Bench,
+    hosts: list[DockerHost],
+    target: tuple[str, dict[str, int]],
+    tmp_path: Path,
+) -> None:
+    process = bench(*LONG)
+    loading(hosts, target[1])
+    hosts[0].kill()
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    took = time.monotonic() - began
+    try:
+        assert process.returncode == 4, err
+        assert "is gone: " in failure_of(stored(tmp_path)).message
+        assert took < 15
+        assert "may still have containers of this run" in err
+        # what it has started ends with the master, though nobody could tell the daemon
+        asked = sum(target[1].values())
+        time.sleep(1)
+        assert sum(target[1].values()) == asked
+        assert hosts[1].left() == []
+    finally:
+        restart(hosts[0])
+    # and what is left there of it goes with the next load
+    assert bench("--duration", "0.5", "--users", "2", "--quiet").wait(timeout=120) in (0, 4)
+    assert hosts[0].left() == []
+
+
+def test_nothing_is_left_on_any_host_when_the_tool_is_killed(
+    bench: Bench, hosts: list[DockerHost], target: tuple[str, dict[str, int]]
+) -> None:
+    process = bench(*LONG)
+    loading(hosts, target[1])
+    process.kill()
+    until(lambda: not any(host.left() for host in hosts), 30)
+
+
+def test_a_host_that_is_not_there_is_said_at_once(bench: Bench) -> None:
+    process = bench("--load-hosts", "unix:///nowhere.sock")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "no Docker engine answers at unix:///nowhere.sock" in err
