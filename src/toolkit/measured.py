@@ -248,6 +248,25 @@ class ClientUse:
         return self.cpu if self.total is None else self.total
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerUse:
+    """What one of several load processes did in a window.
+
+    Attributes:
+        name: Of its host, with a number where that has several.
+        requests: Verified answers.
+        cpu: CPU seconds per second.
+        lag: See ``ClientUse``.
+        offered: Open loop: tasks that were meant to start.
+    """
+
+    name: str
+    requests: int
+    cpu: float
+    lag: float
+    offered: int | None = None
+
+
 CARRIED = 0.95
 """A rate is carried if this part of what was offered was answered rightly in time."""
 
@@ -291,7 +310,8 @@ class LoadResult:
             where that was not waited for or not reached.
         tasks: Tasks that ended in the window; None where each of them is one request.
         client: Locust user classes that made the load.
-        use: What the generator used.
+        use: What the generator used ...
+        workers: ... and each of its load processes, where there are several.
         seen: Requests since it started, as counted by the toolkit ...
         locust_seen: ... and as counted by Locust.
     """
@@ -313,6 +333,7 @@ class LoadResult:
     tasks: int | None = None
     client: str
     use: ClientUse
+    workers: tuple[WorkerUse, ...] = ()
     seen: int
     locust_seen: int
 

@@ -150,7 +150,7 @@ def _client(e: Evidence) -> Finding | None:
     """
     if e.load.use.cpu < CLIENT_BUSY:
         return None
-    busy = f"the load generator used {e.load.use.cpu:.0%} of its core"
+    busy = f"the load generator{_busiest(e)} used {e.load.use.cpu:.0%} of its core"
     if not e.closed:
         return _invalid("client-limited", f"{busy}: the latencies are its own")
     if e.spare is None:
@@ -168,6 +168,13 @@ def _client(e: Evidence) -> Finding | None:
         "client-busy",
         f"{busy} and left the server {e.spare:.0%} of its CPU: latencies include its own delay",
     )
+
+
+def _busiest(e: Evidence) -> str:
+    """Name the busiest of several load processes that have names of their own."""
+    names = {worker.name for worker in e.load.workers}
+    busiest = max(e.load.workers, key=lambda worker: worker.cpu, default=None)
+    return f" {busiest.name}" if busiest is not None and len(names) > 1 else ""
 
 
 def _schedule(e: Evidence) -> Finding | None:

@@ -148,6 +148,8 @@ def test_two_hosts_make_one_load_and_every_request_is_counted_once(
     assert isinstance(measured, Measurement)
     (phase,) = measured.phases
     assert phase.load.use.processes == 2
+    assert sum(worker.requests for worker in phase.load.workers) == phase.load.requests
+    assert len({worker.name for worker in phase.load.workers}) == 2
     assert phase.load.errors == {}
     assert phase.load.seen == phase.load.locust_seen
     # the check of the path before the load comes from here

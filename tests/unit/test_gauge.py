@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.histogram import LatencyHistogram
-from toolkit.measured import LoadResult
+from toolkit.measured import LoadResult, WorkerUse
 from toolkit.model import Arrivals, Phase
 
 Part = dict[str, Any]
@@ -62,6 +62,7 @@ def part(**changes: object) -> Part:
         "recovery": None,
         "tasks": None,
         "client": "SocketUser",
+        "name": "load-1",
         "cpu_user": 0.3,
         "cpu_system": 0.2,
         "lag": 0.001,
@@ -88,6 +89,7 @@ def test_the_result_of_one_process_is_its_own(load: Functions) -> None:
     assert (result.use.processes, result.use.cpu_of_all) == (1, result.use.cpu) == (1, 0.5)
     assert (result.use.switches, result.use.threads, result.use.open_files) == (50, 3, 20)
     assert result.latency == latencies(0.1, 0.2, 0.3, 0.4)
+    assert result.workers == ()
     assert (result.offered, result.late, result.recovery, result.service) == (None,) * 4
 
 
@@ -110,6 +112,16 @@ def test_counts_are_added_up(load: Functions) -> None:
     assert result.connections == 7
     assert result.slices == (11.0, 22.0)
     assert (result.seen, result.locust_seen) == (10, 11)
+
+
+def test_what_each_of_several_did_is_kept(load: Functions) -> None:
+    other = part(name="load-2", requests=6, cpu_user=0.7, lag=0.002, offered=7)
+    result = merged(load, part(offered=5, late=0, kept=4), {**other, "late": 1, "kept": 6})
+    assert result.workers == (
+        WorkerUse(name="load-1", requests=4, cpu=0.5, lag=0.001, offered=5),
+        WorkerUse(name="load-2", requests=6, cpu=0.7 + 0.2, lag=0.002, offered=7),
+    )
+    assert result.offered == 12
 
 
 def test_the_rate_is_the_sum_of_the_rates_whose_windows_need_not_be_equal(

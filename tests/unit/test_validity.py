@@ -18,6 +18,7 @@ from toolkit.measured import (
     LoadResult,
     ServerUse,
     Severity,
+    WorkerUse,
 )
 from toolkit.model import Phase, Placement
 from toolkit.validity import Evidence, find_faults
@@ -866,3 +867,18 @@ def test_an_open_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: Ch
 
 
 # between stacks
+
+
+def test_the_busiest_of_several_load_processes_is_named() -> None:
+    workers = tuple(
+        WorkerUse(name=name, requests=1000, cpu=cpu, lag=0.0)
+        for name, cpu in (("load-1-1", 0.4), ("load-2-1", 0.97))
+    )
+    base = busy(0.97, idle=0.5)
+    here = replace(base, load=replace(base.load, workers=workers))
+    (said,) = (finding.message for finding in find_faults(here) if "client" in finding.rule)
+    assert said.startswith("the load generator load-2-1 used 97% of its core")
+    alike = tuple(replace(worker, name="here") for worker in workers)
+    there = replace(base, load=replace(base.load, workers=alike))
+    (said,) = (finding.message for finding in find_faults(there) if "client" in finding.rule)
+    assert said.startswith("the load generator used 97% of its core")

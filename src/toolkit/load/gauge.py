@@ -1,6 +1,7 @@
 """What one load process records of a phase, as plain values that can be added up."""
 
 import resource
+import socket
 from collections import Counter
 from collections.abc import Iterable
 from time import perf_counter
@@ -124,6 +125,7 @@ class Gauge:
             "kept": self._recorder.kept - marks["kept"] if opened_loop else None,
             "tasks": self._tasks(marks["done"]),
             "client": ", ".join(sorted({client_of(user) for user in classes})),
+            "name": socket.gethostname(),
             "cpu_user": (usage.ru_utime - marks["usage"].ru_utime) / duration,
             "cpu_system": (usage.ru_stime - marks["usage"].ru_stime) / duration,
             "lag": _percentile(self._pace.lags if opened_loop else self._lags, 0.99),
@@ -288,8 +290,19 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
             "threads": sum(part["threads"] for part in parts),
             "open_files": max(part["open_files"] for part in parts),
         },
+        "workers": [_worker(part) for part in parts] if len(parts) > 1 else [],
         "seen": sum(part["seen"] for part in parts),
         "locust_seen": sum(part["locust_seen"] for part in parts),
+    }
+
+
+def _worker(part: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": part["name"],
+        "requests": part["requests"],
+        "cpu": part["cpu_user"] + part["cpu_system"],
+        "lag": part["lag"],
+        "offered": part["offered"],
     }
 
 
