@@ -113,6 +113,8 @@ class DockerFleet:
 def _start(
     host: _Host, name: str, number: int, environment: Mapping[str, str], run: str, trial: int
 ) -> Container:
+    # the last CPUs first: interrupts and most else prefer the others
+    cpu = host.facts.cpus - 1 - number % host.facts.cpus
     spec = ContainerSpec(
         image=host.image,
         name=f"toolkit-load-{run}-{trial}-{name}",
@@ -122,7 +124,7 @@ def _start(
         environment=environment,
         host_network=True,
         cpus=1.0,
-        cpuset=str(number % host.facts.cpus) if host.engine.has_cpuset else "",
+        cpuset=str(cpu) if host.engine.has_cpuset else "",
         memory=_MEMORY,
     )
     try:
