@@ -3,6 +3,7 @@
 ``.venv/bin/python -m benchmarks.load_scale [--rounds N] [--summary]`` starts 1, 2, 4 and 8 load
 processes here as a load host would (``toolkit.load.remote``), all on the last CPU, and lets each
 send 50 requests/s to a target that answers at once; the master and this script are on the first. In
+shuffled order, in rounds. Measured are the master's CPU time in the window, the bytes it gets while
 the load runs (how it goes, heartbeats, Locust's own statistics) and after it (the counts), and the
 time from the end of the window to the result. ``ss`` of iproute2 counts the bytes.
 """
@@ -60,6 +61,7 @@ class Here:
     def __init__(self, size: int, cpu: int, guardian: Guardian) -> None:
         self.size = size
         self.port = 0
+        self.facts = ()
         self._cpu = cpu
         self._guardian = guardian
 
@@ -67,7 +69,7 @@ class Here:
         """See ``ports.Fleet``."""
 
     @contextlib.contextmanager
-    def joining(self, workload: Workload, port: int) -> Iterator[None]:
+    def joining(self, port: int) -> Iterator[None]:
         """See ``ports.Fleet``."""
         self.port = port
         variables = {**os.environ, MASTER_VARIABLE: f"{self.address}:{port}"}

@@ -568,7 +568,7 @@ class LoadHost:
     Attributes:
         name: Its load processes are called so, with a number: ``name-1``.
         engine: Its Docker engine.
-        cpus: How many CPUs it has.
+        cpus: How many CPUs it has, 0: not known.
         workers: Load processes, each on a CPU of its own as far as there are so many.
     """
 

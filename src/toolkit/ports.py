@@ -8,6 +8,7 @@ from typing import Protocol
 from toolkit.checked import Bursts, Pair, Side, VersionFacts
 from toolkit.measured import (
     BackingFacts,
+    LoadHost,
     LoadResult,
     Outcome,
     RuntimeFacts,
@@ -323,6 +324,16 @@ class Fleet(Protocol):
         """Where this machine waits for them, as they see it."""
         ...
 
+    @property
+    def port(self) -> int:
+        """On which port; 0: on any that is free."""
+        ...
+
+    @property
+    def facts(self) -> tuple[LoadHost, ...]:
+        """Say where load is made."""
+        ...
+
     def miss_nobody(self) -> None:
         """See, now and then, whether all hosts can be reached.
 
@@ -331,11 +342,10 @@ class Fleet(Protocol):
         """
         ...
 
-    def joining(self, workload: Workload, port: int) -> AbstractContextManager[None]:
+    def joining(self, port: int) -> AbstractContextManager[None]:
         """Start them, so that they join the master on this machine; end them with the context.
 
         Args:
-            workload: Whose parameters they get.
             port: Of the master.
 
         Raises:

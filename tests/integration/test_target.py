@@ -2,6 +2,9 @@
 
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -10,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from toolkit.load.protocol import AGAIN_VARIABLE, MASTER_VARIABLE
+from toolkit.runtime.ready import free_port
 
 Toolkit = Callable[..., Any]
 CAP = 150.0
@@ -111,3 +117,55 @@ def test_a_path_that_is_not_there_is_not_measured(
     assert done.returncode == 4
     assert "404" in done.stderr
     assert "--health" in done.stderr
+
+
+@pytest.fixture
+def waiting() -> Iterator[Callable[[int], None]]:
+    """Start load processes that wait for a master on a port, and for the next one after it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(port: int) -> None:
+        variables = {MASTER_VARIABLE: f"127.0.0.1:{port}", AGAIN_VARIABLE: "1"}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "toolkit.load.remote"],
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_load_processes_that_somebody_else_starts_make_the_load_of_all_trials(
+    toolkit: Toolkit, target: tuple[str, list[float]], waiting: Callable[[int], None]
+) -> None:
+    port = free_port()
+    for _ in range(2):
+        waiting(port)
+    done = toolkit(
+        *("bench", "--target", target[0], "--get", "/", "--most-rate", "100", "--rounds", "2"),
+        *("--duration", "0.8", "--warmup", "0.2", "--users", "4", "--rates", "none", "--json"),
+        *("--load-join", "2", "--load-port", str(port)),
+    )
+    assert done.returncode in (0, 4), done.stderr
+    read = json.loads(done.stdout)
+    assert read["trials"]["measured"] == 2, done.stderr
+    assert 0 < read["workloads"][0]["rows"][0]["throughput"]["value"] <= 110
+
+
+def test_load_processes_that_do_not_come_are_said(
+    toolkit: Toolkit, target: tuple[str, list[float]]
+) -> None:
+    done = toolkit(
+        *("bench", "--target", target[0], "--get", "/", "--quick", "--load-join", "1"),
+        *("--load-port", str(free_port())),
+    )
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+    assert "workers" in done.stderr

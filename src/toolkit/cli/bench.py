@@ -108,6 +108,19 @@ if TYPE_CHECKING:
     help="Load processes on each of them (as many as it has CPUs, up to four).",
 )
 @click.option(
+    "--load-join",
+    "runtime_load_join",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Let N load processes make it that somebody else starts (Kubernetes, Swarm) ...",
+)
+@click.option(
+    "--load-port",
+    "runtime_load_port",
+    type=click.IntRange(1, 65535),
+    help="... and that join this port of --load-address (5557).",
+)
+@click.option(
     "--load-address",
     "runtime_load_address",
     metavar="ADDRESS",
@@ -216,8 +229,8 @@ def command(
             chosen_there += [name for name, value in started.items() if value]
             refuse_with_targets(chosen_there, given)
             benched = as_they_stand(config, targets, mine=mine)
-        elif given["runtime_load_hosts"]:
-            raise click.UsageError("--load-hosts goes with --target.")
+        elif given["runtime_load_hosts"] or given["runtime_load_join"]:
+            raise click.UsageError("--load-hosts and --load-join go with --target.")
         elif images:
             _refuse_reference_choices(chosen_there)
             _refuse_with_images(own, servers)

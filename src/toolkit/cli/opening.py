@@ -4,27 +4,25 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from toolkit.backing import Backings, OwnNeeds, open_backings, own_services
 from toolkit.cli.benched import Benched
 from toolkit.cli.wiring import catalog, contracts, placement_of_load, session, step_aside
 from toolkit.config import Config
+from toolkit.errors import ConfigError
 from toolkit.host import allowed_cpus, read_counters, read_host
 from toolkit.load.calibrate import calibrate
 from toolkit.load.engine import LocustEngine
+from toolkit.load.joined import JoinedFleet
 from toolkit.measured import Run
 from toolkit.model import Knobs, LoadSettings, Placement, Workload
 from toolkit.plan import most_users
-from toolkit.ports import Observer, Servers
+from toolkit.ports import Fleet, Observer, Servers
 from toolkit.runtime.given import GivenImages
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.targets import Targets
 from toolkit.store import Store, utc_now
 from toolkit.trial import World
-
-if TYPE_CHECKING:
-    from toolkit.load.fleet import DockerFleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ def opened(
     installation = catalog()
     with contextlib.ExitStack() as stack:
         runtime: Servers
-        fleet: DockerFleet | None = None
+        fleet: Fleet | None = None
         if benched.targets:
             guardian, where = stack.enter_context(Guardian()), placement_of_load(config)
             fleet = stack.enter_context(_fleet(config, run_id, guardian, observer))
@@ -140,9 +138,21 @@ def opened(
 @contextlib.contextmanager
 def _fleet(
     config: Config, run_id: str, guardian: Guardian, observer: Observer
-) -> Iterator["DockerFleet | None"]:
-    """Open the load hosts that the settings name, None: load is made on this machine."""
+) -> Iterator[Fleet | None]:
+    """Open the load hosts that the settings name, None: load is made on this machine.
+
+    Raises:
+        ConfigError: There are two kinds of them.
+    """
     where = config.runtime
+    if where.load_hosts and where.load_join:
+        raise ConfigError(
+            "--load-hosts does not go with --load-join",
+            hint="Load processes are started by the toolkit, or by somebody else.",
+        )
+    if where.load_join:
+        yield JoinedFleet(where.load_join, where.load_address or "127.0.0.1", where.load_port)
+        return
     if not where.load_hosts:
         yield None
         return

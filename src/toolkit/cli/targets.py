@@ -24,6 +24,7 @@ _THERE = Server(
 _OF_SERVERS = ("runtime", "server", "image")
 _OF_LOAD = (
     *("runtime_client_cpus", "runtime_load_hosts", "runtime_load_workers", "runtime_load_address"),
+    *("runtime_load_join", "runtime_load_port"),
     *("image_index_url", "image_ca_bundle", "image_rebuild", "image_base"),
 )
 

@@ -24,6 +24,8 @@ class RuntimeConfig:
         cpus: CPU limit of a server, in cores.
         memory: Memory limit of a server, such as ``512m``.
         load_hosts: Docker hosts that make the load for servers as they stand ...
+        load_join: ... or the number of load processes that somebody else starts ...
+        load_port: ... and the port on which they find this machine ...
         load_workers: ... load processes on each, 0: as many as it has CPUs, up to four ...
         load_address: ... and this machine's address, as they see it; empty: it is looked up.
         client_cpus: Cores of the load generator; 0 takes up to four of those left over, and spares
@@ -37,6 +39,8 @@ class RuntimeConfig:
     client_cpus: int = 0
     load_hosts: tuple[str, ...] = ()
     load_workers: int = 0
+    load_join: int = 0
+    load_port: int = 5557
     load_address: str = ""
 
 

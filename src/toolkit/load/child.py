@@ -8,13 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import toolkit.runtime.confine
 from toolkit import parameters
 from toolkit.errors import LoadError
+from toolkit.load.portable import with_parameters
 from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
 from toolkit.model import Workload
 from toolkit.parameters import Parameters
@@ -25,6 +26,7 @@ _SILENCE_LIMIT = 30.0
 
 _LOG_BYTES = 4000
 
+_GOODBYE_LIMIT = 3.0
 _JOIN_LIMIT = 20
 """Seconds within which workers on other hosts have joined."""
 
@@ -136,7 +138,12 @@ def started(
                     stderr=subprocess.STDOUT,
                     pass_fds=(writing,),
                     env=_environment(
-                        workload, users, processes, writing, spawn_rate or users, master
+                        _sent(workload, folder) if master else workload,
+                        users,
+                        processes,
+                        writing,
+                        spawn_rate or users,
+                        master,
                     ),
                     cwd=folder,
                     start_new_session=True,
@@ -150,10 +157,36 @@ def started(
             with guardian.watching_group(process.pid):
                 yield Child(process, reading, log)
         finally:
+            if master is not None:
+                _say_goodbye(process)
             # its result is in; nothing it could still say is wanted
             kill_group(process.pid, grace=0, reap=process.poll)
             process.communicate()
             os.close(reading)
+
+
+def _say_goodbye(process: "subprocess.Popen[bytes]") -> None:
+    """Let a master tell its workers that it ends, so that they wait for the next one."""
+    assert process.stdin is not None  # noqa: S101 - for the type checker: a pipe was asked for
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        process.stdin.close()
+        process.wait(_GOODBYE_LIMIT)
+
+
+def _sent(workload: Workload, folder: Path) -> Workload:
+    """Write the locustfile as it is sent to other hosts; its name is what Locust knows it by.
+
+    Raises:
+        LoadError: It cannot be read, or is no Python.
+    """
+    query = Parameters(workload.parameters, "").query()
+    file = folder / workload.path.name
+    try:
+        text = workload.path.read_text(encoding="utf-8")
+        file.write_text(with_parameters(text, query), encoding="utf-8")
+    except (OSError, UnicodeDecodeError, SyntaxError) as error:
+        raise LoadError(f"{workload.path.name} cannot be sent to other hosts: {error}") from error
+    return replace(workload, path=file)
 
 
 def _environment(

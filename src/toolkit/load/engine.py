@@ -47,7 +47,7 @@ class LocustEngine:
         with contextlib.ExitStack() as stack:
             master = None
             if fleet is not None:
-                port = free_port(address=fleet.address)
+                port = free_port(fleet.port, fleet.address)
                 master = Master(address=fleet.address, port=port, workers=fleet.size)
             child = stack.enter_context(
                 started(
@@ -62,7 +62,7 @@ class LocustEngine:
                 )
             )
             if fleet is not None and master is not None:
-                stack.enter_context(fleet.joining(workload, master.port))
+                stack.enter_context(fleet.joining(master.port))
             yield LocustSession(child, fleet)
 
 

@@ -7,14 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from toolkit import parameters
 from toolkit.catalog import Catalog
 from toolkit.config import ImageConfig
 from toolkit.errors import ConfigError, EnvironmentFault, LoadError, StackError
 from toolkit.load.protocol import MASTER_VARIABLE
 from toolkit.measured import LoadHost
-from toolkit.model import Workload
-from toolkit.parameters import Parameters
 from toolkit.ports import Observer
 from toolkit.runtime.engine import LOAD_LABEL, RUN_LABEL, Container, ContainerSpec, Engine
 from toolkit.runtime.guardian import Guardian
@@ -57,6 +54,7 @@ class DockerFleet:
         self._trials = 0
         self._looked = 0.0
         self.address = address
+        self.port = 0
 
     @property
     def size(self) -> int:
@@ -83,17 +81,14 @@ class DockerFleet:
         self._looked = time.monotonic()
 
     @contextlib.contextmanager
-    def joining(self, workload: Workload, port: int) -> Iterator[None]:
+    def joining(self, port: int) -> Iterator[None]:
         """See ``ports.Fleet``.
 
         Raises:
             LoadError: One has ended, or the master lost it; the error carries what they said.
         """
         self._trials += 1
-        environment = {
-            MASTER_VARIABLE: f"{self.address}:{port}",
-            parameters.VARIABLE: Parameters(workload.parameters, "").query(),
-        }
+        environment = {MASTER_VARIABLE: f"{self.address}:{port}"}
         workers: dict[str, Container] = {}
         with contextlib.ExitStack() as stack:
             for host in self._hosts:

@@ -28,6 +28,9 @@ EVENTS_VARIABLE = "TOOLKIT_EVENTS_FD"
 MASTER_VARIABLE = "TOOLKIT_LOAD_MASTER"
 """Where a worker on another host finds the master: ``HOST:PORT``."""
 
+AGAIN_VARIABLE = "TOOLKIT_LOAD_AGAIN"
+"""Whether such a worker waits for another master when its own has ended."""
+
 
 def encode(message: dict[str, Any]) -> bytes:
     """Write one message as a line."""

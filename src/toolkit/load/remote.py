@@ -15,14 +15,14 @@ from toolkit.client.pace import Pace
 from toolkit.client.user import course, recorder
 from toolkit.load.foreign import ForeignUsers
 from toolkit.load.inside import follow, settle_memory
-from toolkit.load.protocol import MASTER_VARIABLE
+from toolkit.load.protocol import AGAIN_VARIABLE, MASTER_VARIABLE
 
 _MASTER_LOST = 15
 """Seconds without a word after which there is nobody to make load for."""
 
 
 def main() -> None:
-    """Become Locust, for the master that the environment names as ``HOST:PORT``."""
+    """Become Locust, for the master that the environment names; see ``protocol``."""
     host, _, port = os.environ[MASTER_VARIABLE].rpartition(":")
     pace = course.pace = Pace(recorder)
     foreign = ForeignUsers(recorder)
@@ -37,7 +37,14 @@ def main() -> None:
     runners.MASTER_HEARTBEAT_TIMEOUT = _MASTER_LOST
     # the master sends the locustfile
     sys.argv = ["locust", "--worker", "--master-host", host, "--master-port", port, "-f", "-"]
-    locust_main.main()
+    try:
+        locust_main.main()
+    except SystemExit:
+        if not os.environ.get(AGAIN_VARIABLE):
+            raise
+    if os.environ.get(AGAIN_VARIABLE):
+        # afresh, as every trial begins: with nothing of the locustfile before
+        os.execv(sys.executable, [sys.executable, "-m", "toolkit.load.remote"])  # noqa: S606 - itself
 
 
 if __name__ == "__main__":

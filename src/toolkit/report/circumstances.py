@@ -18,7 +18,8 @@ def circumstances(run: Run) -> Iterator[tuple[str, str]]:
     yield "Load", _load(run)
     for host in run.load_hosts:
         processes = "1 load process" if host.workers == 1 else f"{host.workers} load processes"
-        yield f"  {host.name}", f"{processes} on {counted(host.cpus, 'CPU')}; {host.engine}"
+        on = f" on {counted(host.cpus, 'CPU')}" if host.cpus else ""
+        yield f"  {host.name}", f"{processes}{on}; {host.engine}"
     if run.runtime.ours:
         yield "Server settings", _settings(run)
     for stack in run.stacks:
