@@ -1,4 +1,7 @@
-# What makes load on another host: Locust as a worker, with the toolkit's client. See docs/targets.md.
+# The toolkit as an image: what makes load on another host (a Locust worker with the toolkit's client), and what leads it
+# where that is a container, too. See docs/targets.md. From a checkout:
+#
+#   docker build -f docker/load.Dockerfile -t load .
 #
 # Kept to what Docker's classic builder knows, like docker/Dockerfile, where the steps are explained.
 
@@ -21,9 +24,14 @@ RUN if [ -s ca/bundle.crt ]; then export PIP_CERT=/build/ca/bundle.crt; fi \
         --require-hashes --only-binary :all: -r requirements.txt \
     && /opt/venv/bin/pip uninstall --yes --quiet pip
 
-COPY src/ /opt/src/
+COPY apps/ /opt/toolkit/apps/
+COPY deploy/ /opt/toolkit/deploy/
+COPY docker/ /opt/toolkit/docker/
+COPY loadtests/ /opt/toolkit/loadtests/
+COPY src/ /opt/toolkit/src/
 
-RUN chmod -R a+rX /opt/src && /opt/venv/bin/python -m compileall -q /opt/src
+RUN rm -f /opt/toolkit/docker/ca/bundle.crt \
+    && chmod -R a+rX /opt/toolkit && /opt/venv/bin/python -m compileall -q /opt/toolkit/src
 
 
 FROM ${BASE_IMAGE}
@@ -32,20 +40,22 @@ RUN groupadd --gid 10001 load \
     && useradd --uid 10001 --gid load --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin load
 
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/src /opt/src
+COPY --from=build /opt/toolkit /opt/toolkit
 
 ARG BASE_IMAGE
 
 LABEL org.opencontainers.image.title="load" \
-      org.opencontainers.image.description="A Locust worker with the client of flask-production-toolkit" \
+      org.opencontainers.image.description="flask-production-toolkit: makes load, or leads what makes it" \
       org.opencontainers.image.licenses="BSD-3-Clause" \
       org.opencontainers.image.base.name="${BASE_IMAGE}"
 
-ENV PYTHONPATH=/opt/src \
+ENV PYTHONPATH=/opt/toolkit/src \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 
 USER 10001:10001
 
-# Where the master is, and for whom it works, is said when it is started.
-ENTRYPOINT ["/opt/venv/bin/python", "-m", "toolkit.load.remote"]
+ENTRYPOINT ["/opt/venv/bin/python", "-m"]
+
+# Where the master is is said when it is started.
+CMD ["toolkit.load.remote"]

@@ -330,6 +330,11 @@ class Fleet(Protocol):
         ...
 
     @property
+    def patience(self) -> int:
+        """Seconds within which all of them have joined."""
+        ...
+
+    @property
     def facts(self) -> tuple[LoadHost, ...]:
         """Say where load is made."""
         ...

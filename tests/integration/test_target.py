@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 
+from toolkit.errors import LoadError
+from toolkit.load import joined
+from toolkit.load.engine import LocustEngine
 from toolkit.load.protocol import AGAIN_VARIABLE, MASTER_VARIABLE
+from toolkit.model import Placement, Workload
+from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.ready import free_port
 
 Toolkit = Callable[..., Any]
@@ -160,12 +165,21 @@ def test_load_processes_that_somebody_else_starts_make_the_load_of_all_trials(
 
 
 def test_load_processes_that_do_not_come_are_said(
-    toolkit: Toolkit, target: tuple[str, list[float]]
+    target: tuple[str, list[float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = toolkit(
-        *("bench", "--target", target[0], "--get", "/", "--quick", "--load-join", "1"),
-        *("--load-port", str(free_port())),
+    monkeypatch.setattr(joined, "_PATIENCE", 2)
+    fleet = joined.JoinedFleet(1, "127.0.0.1", free_port())
+    (tmp_path / "load.py").write_text(
+        "from toolkit.client import Request, SocketUser\n"
+        "class Visitor(SocketUser):\n"
+        "    tasks = [Request('GET', '/')]\n"
     )
-    assert done.returncode == 4
-    assert "Traceback" not in done.stderr
-    assert "workers" in done.stderr
+    workload = Workload(name="load", summary="", path=tmp_path / "load.py")
+    where = Placement(server_cpus=(), client_cpus=(), cpus=0.0, memory=0)
+    with (
+        Guardian() as guardian,
+        LocustEngine(1, where, guardian, fleet=fleet).open(workload) as session,
+        pytest.raises(LoadError) as caught,
+    ):
+        session.aim(target[0])
+    assert "Gave up waiting for workers" in caught.value.log

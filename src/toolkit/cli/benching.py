@@ -89,12 +89,11 @@ def measure(
     if benched.own is not None and all(isinstance(item, Failure) for item in run.outcomes):
         for line in not_started(item for item in run.outcomes if isinstance(item, Failure)):
             click.echo(f"toolkit: {line}", err=True)
-        say_where(store.path(run_id), run)
-        return _FAILED
-    if not told.quiet:
-        show(run, messages() if told.taken else output(), wanted=wanted)
+    else:
+        if not told.quiet:
+            show(run, messages() if told.taken else output(), wanted=wanted)
+        hint_at(run, benched)
     write_run(told.outputs, run, wanted=wanted)
-    hint_at(run, benched)
     if not told.quiet:
         say_where(store.path(run_id), run, err=told.taken)
     return 0 if all(row.sound for table in tables(run) for row in table.rows) else _FAILED

@@ -4,11 +4,16 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from toolkit.cli.options import base_image, common, grouped, knobs, own_app, patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolkit.deployment.rendering import Written
 
 
 @click.command(context_settings={"max_content_width": 100})
@@ -18,6 +23,32 @@ from toolkit.cli.options import base_image, common, grouped, knobs, own_app, pat
 )
 @click.option("--stack", metavar="STACK", help="What is deployed (default: the best of the run).")
 @patterns("--workloads", "Workloads of the run that count (default: all).", metavar="WORKLOAD")
+@click.option(
+    "--component",
+    type=click.Choice(["app", "load"]),
+    default="app",
+    help="What is deployed: the app, or what makes load for a server (with --against).",
+)
+@click.option("--against", metavar="URL", help="The server that --component load loads.")
+@click.option(
+    "--yes-this-is-mine", "mine", is_flag=True, help="You may load the server of --against."
+)
+@click.option(
+    "--most-rate",
+    "bench_most_rate",
+    type=click.FloatRange(min=0),
+    metavar="REQ/S",
+    help="Never load it with more than this.",
+)
+@click.option(
+    "--load-workers", type=click.IntRange(min=1), default=4, help="Load processes, a CPU each (4)."
+)
+@click.option(
+    "--keep-off",
+    metavar="NAME",
+    default="",
+    help="Make no load where pods with this app.kubernetes.io/name run.",
+)
 @click.option("--no-run", is_flag=True, help="Nothing was measured: take settings and rules.")
 @patterns(
     "--target",
@@ -73,6 +104,11 @@ def command(
     run: str | None,
     stack: str | None,
     workloads: tuple[str, ...] | None,
+    component: str,
+    against: str | None,
+    mine: bool,
+    load_workers: int,
+    keep_off: str,
     no_run: bool,
     force: bool,
     dry_run: bool,
@@ -98,7 +134,7 @@ def command(
     from toolkit.cli.benched import place_of
     from toolkit.cli.deploying import Asked, deployed
     from toolkit.config import load_config, with_flags
-    from toolkit.deployment.writing import require_place, write
+    from toolkit.deployment.writing import require_place
     from toolkit.units import parse_size
 
     _refuse_images(images)
@@ -115,6 +151,17 @@ def command(
         config = replace(config, results=str(results))
     output = Path(config.deploy.output)
     require_place(output, force=force)
+    how = f"toolkit {shlex.join(sys.argv[1:])}"
+    if (component == "load") != (against is not None):
+        raise click.UsageError("--component load goes with --against URL.")
+    if against is not None:
+        from toolkit.cli.loading import AskedLoad, load_deployed
+
+        asked_load = AskedLoad(
+            against=against, workers=load_workers, mine=mine, keep_off=keep_off, how=how
+        )
+        files = load_deployed(config, given["deploy_targets"] or (), asked_load)
+        return _finish(files, output, dry_run=dry_run)
     asked = Asked(
         run=run,
         measured=not no_run,
@@ -124,9 +171,15 @@ def command(
         memory=None if memory is None else parse_size(memory),
         knobs={name: int(value) for name, value in said.items() if value is not None},
         own=own is not None,
-        how=f"toolkit {shlex.join(sys.argv[1:])}",
+        how=how,
     )
-    files = deployed(config, folder, asked)
+    return _finish(deployed(config, folder, asked), output, dry_run=dry_run)
+
+
+def _finish(files: "Mapping[str, Written]", output: Path, *, dry_run: bool) -> int:
+    """Write files, and say which."""
+    from toolkit.deployment.writing import write
+
     if not dry_run:
         write(files, output)
     for name in sorted(files):

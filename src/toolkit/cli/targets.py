@@ -44,9 +44,9 @@ def as_they_stand(config: Config, urls: Sequence[str], *, mine: bool) -> Benched
     health, workloads = health_of(app), traffic_of(app)
     stacks: list[Stack] = []
     targets: dict[str, str] = {}
-    for url in dict.fromkeys(_origin(text) for text in urls):
+    for url in dict.fromkeys(origin_of("--target", text) for text in urls):
         if not is_loopback(url):
-            _require_consent(url, mine=mine, most_rate=config.bench.most_rate)
+            require_consent(url, mine=mine, most_rate=config.bench.most_rate)
         stack = Stack(
             app=App(
                 name=named(url.partition("://")[2]),
@@ -93,8 +93,12 @@ def refuse_with_targets(chosen: Sequence[str], given: Mapping[str, Any]) -> None
         )
 
 
-def _origin(text: str) -> str:
-    """Give scheme, host and port of a target.
+def origin_of(flag: str, text: str) -> str:
+    """Give scheme, host and port of a server that is loaded.
+
+    Args:
+        flag: Where it was given, for the message.
+        text: As it was given.
 
     Raises:
         ConfigError: It is none, or more than that.
@@ -106,21 +110,21 @@ def _origin(text: str) -> str:
         parts, known = urlsplit(""), False
     if not known:
         raise ConfigError(
-            f"--target {text} is no URL", hint="Write http://127.0.0.1:8000 or https://host."
+            f"{flag} {text} is no URL", hint="Write http://127.0.0.1:8000 or https://host."
         )
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ConfigError(
-            f"--target {text} has a path", hint=f"Paths are requested: --get {parts.path or '/'}."
+            f"{flag} {text} has a path", hint=f"Paths are requested: --get {parts.path or '/'}."
         )
     if "@" in parts.netloc:
         raise ConfigError(
-            "--target takes no user and password, for it stands in results",
+            f"{flag} takes no user and password, for it stands in results",
             hint="Send them from a --locustfile, which reads them from a variable.",
         )
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _require_consent(url: str, *, mine: bool, most_rate: float) -> None:
+def require_consent(url: str, *, mine: bool, most_rate: float) -> None:
     """See that nobody loads a stranger's server by mistake, nor more than is meant.
 
     Raises:

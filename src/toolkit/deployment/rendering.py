@@ -7,7 +7,7 @@ space is left out; ``{name}`` in a path is the name of the app. A target is a fo
 import json
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,7 +60,7 @@ def render(deployment: Deployment, templates: Path) -> dict[str, Written]:
     values = {"d": deployment, "n": deployment.numbers}
     found: dict[str, Written] = {}
     for folder in (COMMON, *deployment.targets):
-        found.update(_folder(environment, templates, templates / folder, values))
+        found.update(render_folder(templates, templates / folder, deployment.name, values))
     if deployment.server.template:
         template = f"{_SERVERS}/{deployment.server.template}{_SUFFIX}"
         text = environment.get_template(template).render(values)
@@ -68,21 +68,30 @@ def render(deployment: Deployment, templates: Path) -> dict[str, Written]:
     return found
 
 
-def _folder(
-    environment: Environment, templates: Path, folder: Path, values: Mapping[str, Any]
-) -> Iterable[tuple[str, Written]]:
+def render_folder(
+    templates: Path, folder: Path, name: str, values: Mapping[str, Any]
+) -> Iterator[tuple[str, Written]]:
+    """Render the files of a folder, each with its path in the folder of the deployment.
+
+    Args:
+        templates: What templates may include.
+        folder: One of them.
+        name: What ``{name}`` in a path stands for.
+        values: What templates know.
+    """
+    environment = _environment(templates)
     for file in sorted(folder.rglob("*")):
         if not file.is_file() or file.name in _NOT_FILES or "__pycache__" in file.parts:
             continue
         path = file.relative_to(folder).as_posix()
-        name = path.replace("{name}", values["d"].name)
+        place = path.replace("{name}", name)
         executable = bool(file.stat().st_mode & 0o100)
         if file.suffix != _SUFFIX:
-            yield name, Written(file.read_bytes(), executable)
+            yield place, Written(file.read_bytes(), executable)
             continue
         text = environment.get_template(file.relative_to(templates).as_posix()).render(values)
         if text.strip():
-            yield name.removesuffix(_SUFFIX), Written(text.encode(), executable)
+            yield place.removesuffix(_SUFFIX), Written(text.encode(), executable)
 
 
 @cache

@@ -27,8 +27,6 @@ _SILENCE_LIMIT = 30.0
 _LOG_BYTES = 4000
 
 _GOODBYE_LIMIT = 3.0
-_JOIN_LIMIT = 20
-"""Seconds within which workers on other hosts have joined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +34,14 @@ class Master:
     """Where Locust's master waits for workers on other hosts.
 
     Attributes:
-        workers: How many it waits for.
+        workers: How many it waits for ...
+        patience: ... and for how many seconds.
     """
 
     address: str
     port: int
     workers: int
+    patience: int
 
 
 class Child:
@@ -53,8 +53,11 @@ class Child:
         self._log = log
         self._buffer = b""
 
-    def messages(self) -> Iterator[dict[str, Any]]:
+    def messages(self, patience: float = 0.0) -> Iterator[dict[str, Any]]:
         """Give the messages as they come, until the process closes its end.
+
+        Args:
+            patience: Seconds that it may be silent besides those after which it is taken for dead.
 
         Raises:
             LoadError: It says nothing any more.
@@ -67,8 +70,9 @@ class Child:
                     self._buffer = rest
                     yield decode(line)
                     continue
-                if not selector.select(timeout=_SILENCE_LIMIT):
-                    raise self.failure(f"Locust said nothing for {_SILENCE_LIMIT:g} s")
+                limit = _SILENCE_LIMIT + patience
+                if not selector.select(timeout=limit):
+                    raise self.failure(f"Locust said nothing for {limit:g} s")
                 chunk = os.read(self._fd, 65_536)
                 if not chunk:
                     return
@@ -209,7 +213,7 @@ def _environment(
             *("--master", "--master-bind-host", master.address),
             *("--master-bind-port", str(master.port)),
             *("--expect-workers", str(master.workers)),
-            *("--expect-workers-max-wait", f"{_JOIN_LIMIT:g}"),
+            *("--expect-workers-max-wait", str(master.patience)),
         ]
     elif processes > 1:
         arguments += ["--processes", str(processes)]

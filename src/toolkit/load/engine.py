@@ -48,7 +48,9 @@ class LocustEngine:
             master = None
             if fleet is not None:
                 port = free_port(fleet.port, fleet.address)
-                master = Master(address=fleet.address, port=port, workers=fleet.size)
+                master = Master(
+                    address=fleet.address, port=port, workers=fleet.size, patience=fleet.patience
+                )
             child = stack.enter_context(
                 started(
                     "toolkit.load.inside",
@@ -80,7 +82,8 @@ class LocustSession:
 
     def aim(self, url: str) -> None:
         """See ``ports.LoadSession``."""
-        for message in self._child.messages():
+        patience = 0 if self._fleet is None else self._fleet.patience
+        for message in self._child.messages(patience):
             match message["event"]:
                 case "ready":
                     self._child.send({"url": url})

@@ -22,6 +22,7 @@ MOST_WORKERS = 4
 
 _GONE_HINT = "`docker -H HOST info` says whether it is there again."
 _MEMORY = 512 * 2**20
+_JOIN_LIMIT = 20
 _LOOK = 2.0
 """Seconds after which it is seen again whether all hosts are there."""
 
@@ -55,6 +56,7 @@ class DockerFleet:
         self._looked = 0.0
         self.address = address
         self.port = 0
+        self.patience = _JOIN_LIMIT
 
     @property
     def size(self) -> int:

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 from toolkit.measured import LoadHost
 
+_PATIENCE = 300
+"""Seconds: a cluster may have to find machines first."""
+
 
 class JoinedFleet:
     """See ``ports.Fleet``.
@@ -19,6 +22,7 @@ class JoinedFleet:
         self.size = size
         self.address = address
         self.port = port
+        self.patience = _PATIENCE
 
     @property
     def facts(self) -> tuple[LoadHost, ...]:

@@ -5,7 +5,9 @@ what this process records. Nothing here needs the tool's clock.
 """
 
 import os
+import socket
 import sys
+import time
 
 from locust import events, runners
 from locust import main as locust_main
@@ -24,6 +26,7 @@ _MASTER_LOST = 15
 def main() -> None:
     """Become Locust, for the master that the environment names; see ``protocol``."""
     host, _, port = os.environ[MASTER_VARIABLE].rpartition(":")
+    _wait_for(host)
     pace = course.pace = Pace(recorder)
     foreign = ForeignUsers(recorder)
 
@@ -45,6 +48,17 @@ def main() -> None:
     if os.environ.get(AGAIN_VARIABLE):
         # afresh, as every trial begins: with nothing of the locustfile before
         os.execv(sys.executable, [sys.executable, "-m", "toolkit.load.remote"])  # noqa: S606 - itself
+
+
+def _wait_for(host: str) -> None:
+    """Wait until a name has an address: a cluster gives one when the master is there."""
+    while True:
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError:
+            time.sleep(1)
+        else:
+            return
 
 
 if __name__ == "__main__":

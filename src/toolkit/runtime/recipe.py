@@ -19,6 +19,9 @@ UPSTREAM_DOCKERFILE = "docker/upstream.Dockerfile"
 LOAD_DOCKERFILE = "docker/load.Dockerfile"
 POSTGRES_DOCKERFILE = "docker/postgres.Dockerfile"
 CA_BUNDLE = "docker/ca/bundle.crt"
+_BUNDLED = "_bundled"
+"""Where an installed toolkit has what else a checkout has."""
+
 _1980 = 315_532_800
 
 
@@ -74,13 +77,18 @@ def files_of_upstream(catalog: Catalog) -> dict[str, Path]:
 
 
 def files_of_load(catalog: Catalog) -> dict[str, Path]:
-    """Give the build context of a load process: what it installs, and the code that it runs."""
-    names = (LOAD_DOCKERFILE, "docker/load/requirements.txt", "docker/ca/README.md")
+    """Give the build context of what makes load on other hosts: the toolkit, as in a checkout."""
+    tops = (catalog.path / name for name in ("apps", "deploy", "docker", "loadtests"))
+    files = {
+        file.relative_to(catalog.path).as_posix(): file
+        for top in tops
+        for file in _tree(top)
+        if file != catalog.path / CA_BUNDLE
+    }
     package = Path(toolkit.__file__).parent
-    parts = ("", "client", "load", "wire")
-    code = (file for part in parts for file in (package / part).glob("*.py"))
+    code = (file for file in _tree(package) if _BUNDLED not in file.relative_to(package).parts)
     return {
-        **{name: catalog.path / name for name in names},
+        **files,
         **{f"src/toolkit/{file.relative_to(package).as_posix()}": file for file in code},
     }
 
