@@ -23,6 +23,8 @@ MOST_WORKERS = 4
 _GONE_HINT = "`docker -H HOST info` says whether it is there again."
 _MEMORY = 512 * 2**20
 _JOIN_LIMIT = 20
+"""Seconds within which load processes have joined that the toolkit starts."""
+
 _LOOK = 2.0
 """Seconds after which it is seen again whether all hosts are there."""
 
@@ -181,12 +183,12 @@ def open_fleet(
         observer: Told what is built.
 
     Raises:
-        ConfigError: There is no such context, or a host is named twice.
+        ConfigError: The hosts have no way to this machine that is known.
         EnvironmentFault: A host cannot be reached, or its image not be built.
     """
     hosts: list[_Host] = []
     with contextlib.ExitStack() as stack:
-        for name in names:
+        for name in dict.fromkeys(names):
             engine = stack.enter_context(contextlib.closing(Engine.connect(name)))
             stack.enter_context(guardian.watching_containers(run, name))
             # a host that was cut off kept what it could not be told to remove
