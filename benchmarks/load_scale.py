@@ -61,7 +61,7 @@ class Here:
     def __init__(self, size: int, cpu: int, guardian: Guardian) -> None:
         self.size = size
         self.port = 0
-        self.patience = 20
+        self.patience = 90
         self.facts = ()
         self._cpu = cpu
         self._guardian = guardian

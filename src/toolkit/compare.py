@@ -14,6 +14,7 @@ from toolkit.measured import (
     Failure,
     Finding,
     Measurement,
+    Outcome,
     PhaseResult,
     Run,
     ServerUse,
@@ -219,6 +220,17 @@ class _Case:
     latency: list[Measurement] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
+    def add(self, outcome: Outcome) -> None:
+        """Put an outcome where it belongs."""
+        if isinstance(outcome, Failure):
+            self.failures.append(outcome)
+        elif outcome.trial.stage is Stage.RAMP:
+            self.ramp.append(outcome)
+        elif outcome.trial.stage is Stage.CAPACITY:
+            self.capacity.append(outcome)
+        else:
+            self.latency.append(outcome)
+
     @property
     def usable(self) -> dict[int, PhaseResult]:
         """The valid windows of capacity by round, or none if the invalid ones are as many or more.
@@ -231,26 +243,22 @@ class _Case:
 
 
 def _case(run: Run, stack: str, workload: str) -> _Case:
-    case = _Case()
-    stages = {
-        Stage.RAMP: case.ramp,
-        Stage.CAPACITY: case.capacity,
-        Stage.LATENCY: case.latency,
-        Stage.OVERLOAD: case.latency,
-    }
+    return _cases(run, workload, [stack])[stack]
+
+
+def _cases(run: Run, workload: str, stacks: Iterable[str]) -> dict[str, _Case]:
+    """Sort the outcomes of some stacks under a workload."""
+    found = {stack: _Case() for stack in stacks}
     for outcome in run.outcomes:
-        if (outcome.trial.stack, outcome.trial.workload) != (stack, workload):
-            continue
-        if isinstance(outcome, Failure):
-            case.failures.append(outcome)
-        else:
-            stages[outcome.trial.stage].append(outcome)
-    return case
+        trial = outcome.trial
+        if trial.workload == workload and trial.stack in found:
+            found[trial.stack].add(outcome)
+    return found
 
 
 def _table(run: Run, workload: str) -> Table:
     stacks = dict.fromkeys(trial.stack for trial in run.trials if trial.workload == workload)
-    cases = {stack: _case(run, stack, workload) for stack in stacks}
+    cases = _cases(run, workload, stacks)
     rows = {stack: _row(run, stack, case, cases[run.baseline]) for stack, case in cases.items()}
     rates = {stack: _rates(case.usable) for stack, case in cases.items() if case.usable}
     usable = {stack: found for stack, found in rates.items() if stack not in run.beside}

@@ -17,10 +17,14 @@ _DIGITS = 3
 
 
 class LatencyHistogram:
-    """Counts of latencies, in and out in seconds."""
+    """Counts of latencies, in and out in seconds.
 
-    def __init__(self) -> None:
-        self._counts = HdrHistogram(1, _HIGHEST_MICROSECONDS, _DIGITS)
+    Args:
+        counts: That there are already, in microseconds; None: none.
+    """
+
+    def __init__(self, counts: HdrHistogram | None = None) -> None:
+        self._counts = counts or HdrHistogram(1, _HIGHEST_MICROSECONDS, _DIGITS)
 
     def record(self, seconds: float, count: int = 1) -> None:
         """Count a latency; anything beyond the range counts as its nearest end."""
@@ -80,10 +84,13 @@ class LatencyHistogram:
         Raises:
             ValueError: One of the texts is not an encoded histogram.
         """
-        total = cls()
+        total = None
         for part in parts:
             try:
-                total._counts.decode_and_add(part)
+                if total is None:  # nothing is there that it would be added to
+                    total = HdrHistogram.decode(part)
+                else:
+                    total.decode_and_add(part)
             except (ValueError, zlib.error, HdrCookieException, HdrLengthException) as error:
                 raise ValueError(f"not an encoded latency histogram: {error}") from error
-        return total
+        return cls(total)

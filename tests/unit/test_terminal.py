@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
+from rich.measure import Measurement as Width
 
 from toolkit.compare import tables
 from toolkit.histogram import LatencyHistogram
@@ -23,7 +26,7 @@ from toolkit.measured import (
 )
 from toolkit.model import LoadSettings, Placement, Stage, Trial
 from toolkit.plan import OWN_PARTS
-from toolkit.report.columns import fitting, rate_columns
+from toolkit.report.columns import Column, fitting, rate_columns
 from toolkit.report.terminal import show
 from toolkit.validity import Evidence, find_faults
 
@@ -309,6 +312,23 @@ def test_the_highest_rate_that_all_should_carry_is_the_last_to_go(
     ]
     _, hidden = fitting(table.rows, columns, Console(file=io.StringIO(), width=30), lambda _: None)
     assert [title.split()[0] for title in hidden] == ["50%", "70%", "120%", "30%"]
+
+
+@given(st.lists(st.lists(st.text("ab \u4e2d", max_size=12), min_size=3, max_size=3), max_size=4))
+def test_columns_go_when_rich_would_not_have_room_for_them(rows: list[list[str]]) -> None:
+    """How wide a table is need not be asked of rich, which takes long to say it."""
+    columns: list[Column[list[str]]] = [
+        Column("name", lambda row: row[0], justify="left", least=14),
+        Column("first", lambda row: row[1], drop=1),
+        Column("other", lambda row: row[2], drop=2),
+    ]
+    wide = Console(file=io.StringIO(), width=1000)
+    table, none = fitting(rows, columns, wide, lambda _: None)
+    needed = Width.get(wide, wide.options, table).maximum
+    assert none == []
+    for width, hidden in ((needed, []), (needed - 1, ["other"])):
+        console = Console(file=io.StringIO(), width=width)
+        assert fitting(rows, columns, console, lambda _: None)[1][:1] == hidden
 
 
 def test_brackets_in_a_name_are_no_markup(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement as Width
 from rich.table import Table
@@ -68,7 +69,27 @@ def fitting(
         console: Where the room is.
         style: How a row looks.
     """
-    return widest(columns, console, lambda shown: _table(rows, shown, style))
+    hidden: list[str] = []
+    shown = list(columns)
+    widths = [_width(column, rows) for column in columns]
+    for column in sorted((c for c in columns if c.drop), key=lambda column: -column.drop):
+        if _width_of_table(widths) <= console.width:
+            break
+        index = shown.index(column)
+        hidden.append(column.title)
+        del shown[index], widths[index]
+    return _table(rows, shown, style), hidden
+
+
+def _width(column: Column[R], rows: Sequence[R]) -> int:
+    """Say how wide a column is whose text is not broken."""
+    cells = (column.title, *(column.cell(row) for row in rows))
+    return max(column.least, *(cell_len(line) for cell in cells for line in cell.split("\n")))
+
+
+def _width_of_table(widths: Sequence[int]) -> int:
+    """Say how wide a table is, as rich draws it: an edge, a rule, a space beside each column."""
+    return sum(widths) + 3 * len(widths) - 1
 
 
 def widest(
