@@ -12,7 +12,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from io import BufferedReader
+from typing import Any, Protocol, cast
 
 import gevent
 import gevent.select
@@ -255,12 +256,19 @@ class Conductor:
             answered + failed < needed and now < end + _SETTLE_LIMIT
         ):
             gevent.sleep(min(_TICK, end - now) if now < end else _POLL)
+            if self._is_abandoned():
+                raise RuntimeError("the tool has ended this load")
             answered, failed, latency = crew.progress()
             now = time.monotonic()
             if now - at >= _TICK / 2:
                 rate = (answered - before) / (now - at)
                 self.tell("tick", phase=phase, throughput=rate, latency=latency, errors=failed)
                 before, at = answered, now
+
+    def _is_abandoned(self) -> bool:
+        """Tell whether the tool has closed its end: workers on other hosts are to be told."""
+        ready, _, _ = gevent.select.select([sys.stdin.fileno()], [], [], 0)
+        return bool(ready) and not cast("BufferedReader", sys.stdin.buffer).peek(1)
 
     def _hear(self, seconds: float | None) -> dict[str, Any] | None:
         """Wait for the tool's next message; None if it says nothing in time, or no more."""
