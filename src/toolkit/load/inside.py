@@ -12,8 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from io import BufferedReader
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import gevent
 import gevent.select
@@ -28,6 +27,9 @@ from toolkit.load.foreign import ForeignUsers
 from toolkit.load.gauge import Gauge, merge
 from toolkit.load.protocol import EVENTS_VARIABLE, LOAD_VARIABLE, decode, encode
 from toolkit.model import Arrivals, Phase
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 _TICK = 0.25
 _POLL = 0.02
