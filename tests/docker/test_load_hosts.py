@@ -3,6 +3,8 @@
 import http.server
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from toolkit.measured import Failure, Measurement, Run
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine
 from toolkit.runtime.images import Images
+from toolkit.runtime.ready import free_port
 from toolkit.store import Store
 
 RATE = 200
@@ -223,6 +226,91 @@ def test_nothing_is_left_on_any_host_when_the_tool_is_killed(
     loading(hosts, target[1])
     process.kill()
     until(lambda: not any(host.left() for host in hosts), 30)
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Serve ssh on loopback; give the host's URL, and variables with which ssh trusts it."""
+    server = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+    if server is None and os.environ.get("CI") != "true":
+        pytest.skip("there is no sshd")
+    assert server is not None
+    port = free_port()
+    for key in ("host", "user"):
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / key)]
+        subprocess.run(command, check=True)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    (tmp_path / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path}/host\n"
+        f"AuthorizedKeysFile {tmp_path}/user.pub\nPasswordAuthentication no\n"
+        "PermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\nPidFile none\n"
+    )
+    public = " ".join((tmp_path / "host.pub").read_text().split()[:2])
+    (tmp_path / "known").write_text(f"[127.0.0.1]:{port} {public}\n")
+    (tmp_path / "ssh_config").write_text(
+        f"IdentityFile {tmp_path}/user\nIdentitiesOnly yes\nStrictHostKeyChecking yes\n"
+        f"UserKnownHostsFile {tmp_path}/known\n"
+    )
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    wrapper = programs / "ssh"
+    wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {tmp_path}/ssh_config "$@"\n')
+    wrapper.chmod(0o755)
+    daemon = subprocess.Popen(
+        [server, "-D", "-f", str(tmp_path / "sshd_config")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: answers(port), 20)
+        path = f"{programs}:{os.environ['PATH']}"
+        yield f"ssh://root@127.0.0.1:{port}", {**os.environ, "PATH": path}
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("by", ["ssh", "context"])
+def test_a_host_is_reached_as_the_docker_command_would(
+    by: str,
+    ssh: tuple[str, dict[str, str]],
+    target: tuple[str, dict[str, int]],
+    engine: Engine,
+    tmp_path: Path,
+) -> None:
+    """By the user's own ssh, or by a context, which names such a host as well."""
+    url, variables = ssh
+    if by == "context":
+        (tmp_path / "docker").mkdir()
+        (tmp_path / "docker" / "config.json").write_text("{}")
+        variables = {**variables, "DOCKER_CONFIG": str(tmp_path / "docker")}
+        command = ["docker", "context", "create", "load-host", "--docker", f"host={url}"]
+        subprocess.run(command, env=variables, check=True, capture_output=True)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "toolkit", "bench", "--target", target[0], "--get", "/"),
+            *("--yes-this-is-mine", "--most-rate", f"{RATE}", "--quick", "--users", "4"),
+            *("--load-hosts", url if by == "ssh" else "load-host", "--load-workers", "1"),
+            *("--json", "--quiet"),
+        ],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode in (0, 4), done.stderr
+    (workload,) = json.loads(done.stdout)["workloads"]
+    assert workload["rows"][0]["throughput"]["value"] > 0
+    (host,) = stored(tmp_path).load_hosts
+    assert host.name == ("127-0-0-1" if by == "ssh" else "load-host")
 
 
 def test_a_host_that_is_not_there_is_said_at_once(bench: Bench) -> None:

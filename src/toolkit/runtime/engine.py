@@ -13,9 +13,10 @@ from typing import Any, BinaryIO, Self, cast
 import docker.errors
 import psutil
 import requests.exceptions
-from docker.context import ContextAPI
+from docker.context import Context, ContextAPI
 from docker.models.containers import Container as SdkContainer
 from docker.types import LogConfig
+from docker.utils.config import find_config_file
 
 import docker
 from toolkit.errors import EnvironmentFault, StackError
@@ -105,8 +106,16 @@ def _translated(action: str, where: str = "") -> Iterator[None]:
 
 def _unreachable(error: Exception, where: str) -> EnvironmentFault:
     """Say in a few words what the SDK wraps in several layers."""
-    where = where or os.environ.get("DOCKER_HOST") or "the default address"
+    named, where = bool(where), where or os.environ.get("DOCKER_HOST") or "the default address"
     text = str(error)
+    if "paramiko" in text:
+        return EnvironmentFault(
+            f"{where} takes the extra `ssh`, which is not installed",
+            hint="pip install 'flask-production-toolkit[ssh]'",
+        )
+    if named:
+        hint = f"`docker --host {where} info` says more."
+        return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=hint)
     if "Permission denied" in text:
         return EnvironmentFault(
             f"no permission to use the Docker engine at {where}",
@@ -115,6 +124,23 @@ def _unreachable(error: Exception, where: str) -> EnvironmentFault:
     if "No such file" in text or "refused" in text:
         return EnvironmentFault(f"no Docker engine answers at {where}", hint=_START_HINT)
     return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=_START_HINT)
+
+
+def _context(name: str) -> Context:
+    """Find a Docker context.
+
+    Raises:
+        EnvironmentFault: It does not exist, or the SDK does not find it.
+    """
+    with _translated("reading the Docker context"):
+        found: Context | None = ContextAPI.get_context(name)
+    if found is None:
+        hint = "`docker context ls` shows them; an address has a scheme, as ssh://host."
+        if find_config_file() is None:
+            # docker-py looks for contexts beside that file
+            hint += " They are found only beside a config.json: echo '{}' > ~/.docker/config.json"
+        raise EnvironmentFault(f"the Docker context {name!r} does not exist", hint=hint)
+    return found
 
 
 class Container:
@@ -311,12 +337,7 @@ class Engine:
             return cls._connect_to(name)
         context = os.environ.get("DOCKER_CONTEXT")
         if context and not os.environ.get("DOCKER_HOST"):
-            with _translated("reading the Docker context"):
-                if ContextAPI.get_context(context) is None:
-                    raise EnvironmentFault(
-                        f"the Docker context {context!r} does not exist",
-                        hint="`docker context ls` shows them; unset DOCKER_CONTEXT.",
-                    )
+            _context(context)
         with _translated("connecting"):
             return cls(docker.from_env(timeout=60))
 
@@ -324,13 +345,7 @@ class Engine:
     def _connect_to(cls, name: str) -> Self:
         address, tls = name, None
         if "://" not in name:
-            with _translated("reading the Docker context", name):
-                context = ContextAPI.get_context(name)
-            if context is None:
-                raise EnvironmentFault(
-                    f"the Docker context {name!r} does not exist",
-                    hint="`docker context ls` shows them; an address has a scheme, as ssh://host.",
-                )
+            context = _context(name)
             address, tls = str(context.Host), context.TLSConfig
         with _translated("connecting", address):
             # the user's own ssh knows the keys, the agent and the names of hosts
