@@ -21,11 +21,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gate_common import REFERENCE, Record, interruptible, machine_of, text_of
+from benchmarks.gate_common import REFERENCE, Record, begun, interruptible, stored, text_of
 from toolkit.catalog import Catalog, root
-from toolkit.host import read_host
 from toolkit.measured import BROKEN_UPSTREAM
-from toolkit.store import utc_now, write_whole
+from toolkit.store import write_whole
 
 _RESULTS = REFERENCE / "every_case.json"
 _BRIEF = (
@@ -56,25 +55,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=_RESULTS)
     parser.add_argument("--summary", action="store_true", help="measure nothing")
     given = parser.parse_args()
-    document = _document(given.results)
+    document = stored(given.results) or begun("every_case", cases=[])
     if not given.summary:
         with interruptible():
             _measure(given, document)
     show(document["cases"], Console())
-
-
-def _document(path: Path) -> dict[str, Any]:
-    if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    host = read_host()
-    return {
-        "what": "benchmarks/every_case",
-        "date": utc_now(),
-        "machine": machine_of(host),
-        "toolkit": host.toolkit,
-        "cases": [],
-    }
 
 
 def _measure(given: argparse.Namespace, document: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from toolkit.changes import Verdict
 from toolkit.check import looks
 from toolkit.check_store import load_check
 from toolkit.checked import Check, CheckSettings, Duel, Metric, Pair, Sample, Side, VersionFacts
+from toolkit.host import read_host
 from toolkit.judgement import Assessment, assess, look
 from toolkit.measured import Host, HostUse, RuntimeFacts
 from toolkit.model import Knobs, Placement
@@ -119,6 +120,28 @@ class Results:
     def write(self) -> None:
         """Write the file in place of its earlier state."""
         write_whole(self._path.absolute(), text_of(self.document))
+
+
+def begun(what: str, **fields: object) -> Document:
+    """Begin a result file: what made it, when and on which machine.
+
+    Args:
+        what: The script.
+        fields: What is in it besides.
+    """
+    host = read_host()
+    return {
+        "what": f"benchmarks/{what}",
+        "date": utc_now(),
+        "machine": machine_of(host),
+        "toolkit": host.toolkit,
+        **fields,
+    }
+
+
+def stored(path: Path) -> Document | None:
+    """Read a result file, None: there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def text_of(document: Document) -> str:

@@ -25,16 +25,15 @@ from urllib.request import urlopen
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gate_common import REFERENCE, machine_of, rounded, text_of
+from benchmarks.gate_common import REFERENCE, begun, rounded, stored, text_of
 from tests.docker.hosts import HERE, DockerHost, docker_hosts
 from toolkit.catalog import Catalog, root
 from toolkit.config import ImageConfig
-from toolkit.host import read_host
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine
 from toolkit.runtime.images import DEBIAN_BASE, DEFAULT_BASE, Images
 from toolkit.stats import paired_ratio
-from toolkit.store import utc_now, write_whole
+from toolkit.store import write_whole
 
 _RESULTS = REFERENCE / "load_hosts.json"
 _STACK = "flask/gunicorn-gthread"
@@ -56,25 +55,12 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--summary", action="store_true", help="measure nothing")
     given = parser.parse_args()
-    document = _document(given.results, again=given.again)
+    document = (None if given.again else stored(given.results)) or begun(
+        "load_hosts", parameters={"stack": _STACK, "path": _PATH, "users": _USERS}, rounds=[]
+    )
     if not given.summary:
         _measure(given, document)
     show(document["rounds"], Console())
-
-
-def _document(path: Path, *, again: bool) -> dict[str, Any]:
-    if path.exists() and not again:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    host = read_host()
-    return {
-        "what": "benchmarks/load_hosts",
-        "date": utc_now(),
-        "machine": machine_of(host),
-        "toolkit": host.toolkit,
-        "parameters": {"stack": _STACK, "path": _PATH, "users": _USERS},
-        "rounds": [],
-    }
 
 
 def _measure(given: argparse.Namespace, document: dict[str, Any]) -> None:

@@ -28,15 +28,15 @@ from rich.console import Console
 from rich.table import Table
 
 import toolkit.load
-from benchmarks.gate_common import REFERENCE, machine_of, rounded, text_of
-from toolkit.host import allowed_cpus, read_host
+from benchmarks.gate_common import REFERENCE, begun, rounded, text_of
+from toolkit.host import allowed_cpus
+from toolkit.load.calibrate import null_target
 from toolkit.load.engine import LocustEngine
 from toolkit.load.protocol import MASTER_VARIABLE
 from toolkit.model import Phase, Placement, Workload
 from toolkit.ports import Tick
 from toolkit.runtime.guardian import Guardian, kill_group
-from toolkit.runtime.ready import free_port
-from toolkit.store import utc_now, write_whole
+from toolkit.store import write_whole
 from toolkit.usage import slope
 
 _RESULTS = REFERENCE / "load_scale.json"
@@ -143,16 +143,9 @@ def main() -> None:
     if given.summary:
         show(json.loads(given.results.read_text(encoding="utf-8"))["samples"], Console())
         return
-    host = read_host()
-    document: dict[str, Any] = {
-        "what": "benchmarks/load_scale",
-        "date": utc_now(),
-        "machine": machine_of(host),
-        "toolkit": host.toolkit,
-        "parameters": {"rate_each": _RATE, "seconds": _SECONDS},
-        "samples": [],
-    }
-    with Guardian() as guardian, _target(guardian) as url:
+    document = begun("load_scale", parameters={"rate_each": _RATE, "seconds": _SECONDS}, samples=[])
+    first = Placement(server_cpus=allowed_cpus()[:1], client_cpus=(), cpus=1.0, memory=2**29)
+    with Guardian() as guardian, null_target(first, guardian) as url:
         for number in range(1, given.rounds + 1):
             for size in random.Random(number).sample(_SIZES, len(_SIZES)):
                 record = {"round": number, "workers": size, **sample(size, url, guardian)}
@@ -187,27 +180,6 @@ def sample(size: int, url: str, guardian: Guardian) -> Record:
         "bytes_of_counts": all_bytes - int(found["closed bytes"]),
         "collected": rounded(1e3 * (ended - found["closed at"])),
     }
-
-
-@contextlib.contextmanager
-def _target(guardian: Guardian) -> Iterator[str]:
-    port = free_port()
-    file = Path(toolkit.load.__file__).with_name("null.py")
-    process = subprocess.Popen(
-        ["taskset", "-c", str(allowed_cpus()[0]), sys.executable, "-I", str(file), str(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        with guardian.watching_group(process.pid):
-            assert process.stdout is not None
-            if process.stdout.readline().strip() != b"ready":
-                raise SystemExit("the target does not start")
-            yield f"http://127.0.0.1:{port}"
-    finally:
-        kill_group(process.pid, grace=0, reap=process.poll)
-        process.communicate()
 
 
 def show(samples: Sequence[Record], console: Console) -> None:

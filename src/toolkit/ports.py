@@ -162,39 +162,14 @@ class Servers(Protocol):
         ...
 
 
-class Runtime(Protocol):
+class Runtime(Servers, Commands, Protocol):
     """Builds and starts stacks; everything it starts is gone when its contexts are left."""
-
-    @property
-    def facts(self) -> RuntimeFacts:
-        """Say where servers run and why there."""
-        ...
-
-    def prepare(self, stack: Stack, observer: "Observer") -> StackFacts:
-        """Build what the stack needs, or find it unchanged.
-
-        Raises:
-            StackError: This stack cannot be built.
-            EnvironmentFault: No stack can.
-        """
-        ...
 
     def backing(self, need: Need, observer: "Observer") -> AbstractContextManager[Backing]:
         """Start a backing service, pinned to its CPUs, wait until it answers, stop it at the end.
 
         Raises:
             EnvironmentFault: It cannot be had here.
-        """
-        ...
-
-    def run_once(
-        self, stack: Stack, command: Sequence[str], environment: Mapping[str, str]
-    ) -> None:
-        """Run a command where the stack's server would run, to its end.
-
-        Raises:
-            StackError: It failed or took too long; the error carries its last lines.
-            EnvironmentFault: The engine is gone.
         """
         ...
 

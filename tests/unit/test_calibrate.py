@@ -37,7 +37,7 @@ def two_processes(monkeypatch: pytest.MonkeyPatch, make_load: MakeLoad) -> None:
         yield "http://nowhere"
 
     monkeypatch.setattr(module, "LocustEngine", Engine)
-    monkeypatch.setattr(module, "_null_target", target)
+    monkeypatch.setattr(module, "null_target", target)
 
 
 @pytest.mark.usefixtures("two_processes")

@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
-from tests.unit.made_up_servers import EVERY, MIB, World
 from tests.unit.made_up_tuning import Machine, tuned
+from tests.unit.test_tune import WAITING
 from tests.unit.test_tune_report import CASES
 from toolkit.measured import Run
 from toolkit.model import LoadSettings
@@ -30,18 +30,9 @@ from toolkit.report.run_rows import as_csv
 from toolkit.report.tune_findings import advice
 from toolkit.slo import parse_slo
 from toolkit.tuned import Tuned
-from toolkit.tuning.space import Space
 
 LIBRARY = Library(text="window.vegaEmbed = 0;")
 HOSTILE = "</script><script>alert('1')</script><img src=x onerror=alert(2)>"
-WAITING = World(
-    space=Space(servers=EVERY, cpus=1.0, memory=512 * MIB),
-    cpu={"sync": 0.002, "gthread": 0.002, "gevent": 0.0025, "waitress": 0.004},
-    wait=0.02,
-    each=30 * MIB,
-    limit=1.0,
-    noise=0.02,
-)
 Make = Callable[..., Any]
 MakeRun = Callable[..., Run]
 

@@ -13,6 +13,7 @@ from toolkit.cli.options import (
     base_image,
     beside,
     common,
+    consent,
     grouped,
     own_app,
     patterns,
@@ -76,25 +77,13 @@ if TYPE_CHECKING:
     "--objective", "bench_objective", type=float, help="Seconds that p99 should keep (0.05)."
 )
 @click.option(
-    "--most-rate",
-    "bench_most_rate",
-    type=click.FloatRange(min=0),
-    metavar="REQ/S",
-    help="Never send more than this; no overload then.",
-)
-@click.option(
     "--target",
     "targets",
     multiple=True,
     metavar="URL",
     help="Load a server that runs already, and start none; repeatable.",
 )
-@click.option(
-    "--yes-this-is-mine",
-    "mine",
-    is_flag=True,
-    help="You may load the --target, which is not on this machine.",
-)
+@consent
 @patterns(
     "--load-hosts",
     "Docker hosts (ssh://user@host, or contexts) that make the load for --target.",

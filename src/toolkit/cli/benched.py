@@ -25,14 +25,6 @@ from toolkit.model import (
 )
 from toolkit.units import parse_size
 
-_AS_IT_IS = Server(
-    name="as-it-is",
-    summary="the server of the image, with its own settings",
-    interfaces=(Interface.WSGI, Interface.ASGI),
-    keep_alive=False,  # nobody promises it
-    argv=(),
-    path=Path(),
-)
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -110,19 +102,16 @@ def as_they_are(config: Config, images: Sequence[str], port: int) -> Benched:
     stacks: list[Stack] = []
     projects: dict[str, Project] = {}
     for image in dict.fromkeys(images):
-        name = named(image)
         health = health_of(app)
-        made = App(
-            name=name,
-            summary=f"image {image}",
-            interface=Interface.WSGI,
-            target="",
-            health=health,
-            path=Path(),
+        stack = brought(
+            named(image),
+            f"image {image}",
+            health,
+            server=("as-it-is", "the server of the image, with its own settings"),
         )
-        stack = Stack(app=made, server=_AS_IT_IS)
         if stack.id in projects:
-            raise ConfigError(f"{image} and {projects[stack.id].image} would both be {name}")
+            other = projects[stack.id].image
+            raise ConfigError(f"{image} and {other} would both be {stack.app.name}")
         stacks.append(stack)
         projects[stack.id] = Project(name=stack.id, image=image, port=port, health=health)
     return Benched(
@@ -213,6 +202,35 @@ def health_of(app: AppConfig) -> str:
         ConfigError: It is none.
     """
     return request_path("--health", app.health or (app.get[0] if app.get else "/"))
+
+
+def brought(name: str, summary: str, health: str, *, server: tuple[str, str]) -> Stack:
+    """Make a stack of an app that comes with its server, of which nothing is known.
+
+    Args:
+        name: Of the app.
+        summary: What it is.
+        health: Path that answers while it serves.
+        server: Name of its server, and what that is.
+    """
+    return Stack(
+        app=App(
+            name=name,
+            summary=summary,
+            interface=Interface.WSGI,
+            target="",
+            health=health,
+            path=Path(),
+        ),
+        server=Server(
+            name=server[0],
+            summary=server[1],
+            interfaces=(Interface.WSGI, Interface.ASGI),
+            keep_alive=False,  # nobody promises it
+            argv=(),
+            path=Path(),
+        ),
+    )
 
 
 def named(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import base_image, common, grouped, knobs, own_app, patterns
+from toolkit.cli.options import base_image, common, consent, grouped, knobs, own_app, patterns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,16 +30,7 @@ if TYPE_CHECKING:
     help="What is deployed: the app, or what makes load for a server (with --against).",
 )
 @click.option("--against", metavar="URL", help="The server that --component load loads.")
-@click.option(
-    "--yes-this-is-mine", "mine", is_flag=True, help="You may load the server of --against."
-)
-@click.option(
-    "--most-rate",
-    "bench_most_rate",
-    type=click.FloatRange(min=0),
-    metavar="REQ/S",
-    help="Never load it with more than this.",
-)
+@consent
 @click.option(
     "--load-workers", type=click.IntRange(min=1), default=4, help="Load processes, a CPU each (4)."
 )

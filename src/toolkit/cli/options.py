@@ -251,6 +251,25 @@ def knobs(function: F) -> F:
     )(function)
 
 
+def consent(function: F) -> F:
+    """Add what is said before a server is loaded that may be a stranger's."""
+    return _all(
+        click.option(
+            "--yes-this-is-mine",
+            "mine",
+            is_flag=True,
+            help="You may load that server, which is not on this machine.",
+        ),
+        click.option(
+            "--most-rate",
+            "bench_most_rate",
+            type=click.FloatRange(min=0),
+            metavar="REQ/S",
+            help="Never send more than this; no overload then.",
+        ),
+    )(function)
+
+
 def telling(function: F) -> F:
     """Add how a command tells what it measures, see ``outputs.read_telling``."""
     return _all(

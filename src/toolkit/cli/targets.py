@@ -1,26 +1,17 @@
 """What ``toolkit bench --target`` measures: servers that the toolkit did not start."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from toolkit.backing import OwnNeeds
-from toolkit.cli.benched import Benched, health_of, named, traffic_of
+from toolkit.cli.benched import Benched, brought, health_of, named, traffic_of
 from toolkit.cli.wiring import catalog
 from toolkit.config import Config
 from toolkit.errors import ConfigError
-from toolkit.model import App, Interface, Server, Stack
 from toolkit.runtime.targets import is_loopback
 
-_THERE = Server(
-    name="as-it-stands",
-    summary="a server that the toolkit did not start",
-    interfaces=(Interface.WSGI, Interface.ASGI),
-    keep_alive=False,  # nobody promises it
-    argv=(),
-    path=Path(),
-)
+_THERE = ("as-it-stands", "a server that the toolkit did not start")
 _OF_SERVERS = ("runtime", "server", "image")
 _OF_LOAD = (
     *("runtime_client_cpus", "runtime_load_hosts", "runtime_load_workers", "runtime_load_address"),
@@ -42,22 +33,12 @@ def as_they_stand(config: Config, urls: Sequence[str], *, mine: bool) -> Benched
     """
     app = config.app
     health, workloads = health_of(app), traffic_of(app)
-    stacks: list[Stack] = []
+    stacks = []
     targets: dict[str, str] = {}
     for url in dict.fromkeys(origin_of("--target", text) for text in urls):
         if not is_loopback(url):
             require_consent(url, mine=mine, most_rate=config.bench.most_rate)
-        stack = Stack(
-            app=App(
-                name=named(url.partition("://")[2]),
-                summary=url,
-                interface=Interface.WSGI,
-                target="",
-                health=health,
-                path=Path(),
-            ),
-            server=_THERE,
-        )
+        stack = brought(named(url.partition("://")[2]), url, health, server=_THERE)
         if stack.id in targets:
             raise ConfigError(f"{url} and {targets[stack.id]} would both be {stack.app.name}")
         stacks.append(stack)

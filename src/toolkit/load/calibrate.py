@@ -53,7 +53,7 @@ def calibrate(
     file = Path(__file__).with_name(name)
     workload = Workload(name="null", summary="", path=file)
     engine = LocustEngine(_USERS, placement, guardian)
-    with engine.open(workload) as session, _null_target(placement, guardian) as url:
+    with engine.open(workload) as session, null_target(placement, guardian) as url:
         session.aim(url)
         watch = _Nobody()
         full = session.run(
@@ -80,7 +80,12 @@ def _median(looks: Sequence[tuple[float, ...]]) -> tuple[float, float, float]:
 
 
 @contextlib.contextmanager
-def _null_target(placement: Placement, guardian: Guardian) -> Iterator[str]:
+def null_target(placement: Placement, guardian: Guardian) -> Iterator[str]:
+    """Serve a target that answers at once, on the CPUs of the servers; give its URL.
+
+    Raises:
+        StackError: It does not start.
+    """
     port = free_port(0)
     python = str(Path(sys.executable).absolute())
     cpus = ",".join(map(str, placement.server_cpus)) or "-"

@@ -128,6 +128,6 @@ def _courses(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> dict[
 
 def _comparable(run: Run, table: Table) -> str:
     """Name what runs must have in common for their ratios to compare."""
-    host, where = run.host, run.placement
-    machine = f"{host.cpus} CPUs, {host.cpu_model}, {run.runtime.name}, {where.cpus:g} CPU each"
+    host = run.host
+    machine = f"{host.cpus} CPUs, {host.cpu_model}, {run.runtime.name}, {limits(run)}"
     return f"{table.workload}, to {table.baseline}, on {machine}"
