@@ -29,8 +29,9 @@ from statistics import median
 
 import toolkit.load
 from toolkit.histogram import LatencyHistogram
-from toolkit.host import read_host, siblings
+from toolkit.host import read_host
 from toolkit.load.engine import LocustEngine
+from toolkit.machine import siblings
 from toolkit.model import Arrivals, Phase, Placement, Workload
 from toolkit.placement import place
 from toolkit.ports import Tick

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 import toolkit
+from toolkit.machine import cgroup_version, cpu_model, governor, read
 from toolkit.measured import CpuTimes, Host, HostReading
 
 _CPU = Path("/sys/devices/system/cpu")
@@ -23,7 +24,7 @@ def read_host() -> Host:
     """Describe the machine as it is now."""
     return Host(
         system=f"{platform.system()} {platform.release()}",
-        cpu_model=_cpu_model(),
+        cpu_model=cpu_model(),
         cpus=os.cpu_count() or 1,
         allowed_cpus=allowed_cpus(),
         cpu_quota=cpu_quota(),
@@ -76,14 +77,14 @@ def _times_of(cpus: Sequence[int], times: Sequence[Any]) -> CpuTimes | None:
 
 
 def _swapped_pages() -> int | None:
-    lines = dict(line.split() for line in _read(_PROC / "vmstat").splitlines())
+    lines = dict(line.split() for line in read(_PROC / "vmstat").splitlines())
     if "pswpin" not in lines:
         return None
     return int(lines["pswpin"]) + int(lines["pswpout"])
 
 
 def _frequency(cpus: Sequence[int]) -> float | None:
-    texts = [_read(_CPU / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq") for cpu in cpus]
+    texts = [read(_CPU / f"cpu{cpu}" / "cpufreq" / "scaling_cur_freq") for cpu in cpus]
     known = [float(text) * 1e3 for text in texts if text.isdigit()]
     return sum(known) / len(known) if known else None
 
@@ -95,43 +96,15 @@ def _ports_in_use() -> float | None:
     default (tcp_tw_reuse 2, https://docs.kernel.org/networking/ip-sysctl.html).
     """
     settings = _PROC / "sys/net/ipv4"
-    first_last = _read(settings / "ip_local_port_range").split()
-    tcp = next((x for x in _read(_PROC / "net/sockstat").splitlines() if x.startswith("TCP:")), "")
+    first_last = read(settings / "ip_local_port_range").split()
+    tcp = next((x for x in read(_PROC / "net/sockstat").splitlines() if x.startswith("TCP:")), "")
     words = tcp.split()
     if len(first_last) != 2 or "inuse" not in words or "tw" not in words:
         return None
     used = int(words[words.index("inuse") + 1])
-    if _read(settings / "tcp_tw_reuse") not in ("1", "2"):
+    if read(settings / "tcp_tw_reuse") not in ("1", "2"):
         used += int(words[words.index("tw") + 1])
     return used / (int(first_last[1]) - int(first_last[0]) + 1)
-
-
-def siblings(cpus: Sequence[int]) -> dict[int, frozenset[int]]:
-    """For each CPU those that share its physical core, itself included, as far as Linux tells."""
-    found: dict[int, frozenset[int]] = {}
-    for cpu in cpus:
-        text = _read(_CPU / f"cpu{cpu}" / "topology" / "thread_siblings_list")
-        found[cpu] = parse_cpu_list(text) or frozenset({cpu})
-    return found
-
-
-def parse_cpu_list(text: str) -> frozenset[int]:
-    """Read a kernel CPU list such as ``0-3,8``; empty for anything else."""
-    cpus: set[int] = set()
-    try:
-        for part in filter(None, text.split(",")):
-            first, _, last = part.partition("-")
-            cpus.update(range(int(first), int(last or first) + 1))
-    except ValueError:
-        return frozenset()
-    return frozenset(cpus)
-
-
-def cgroup_version() -> str:
-    """``v2``, ``v1`` or ``none``."""
-    if (_CGROUP / "cgroup.controllers").exists():
-        return "v2"
-    return "v1" if (_CGROUP / "cpu").exists() else "none"
 
 
 def cpu_quota() -> float | None:
@@ -139,10 +112,10 @@ def cpu_quota() -> float | None:
 
     ``cpu.max`` in cgroup v2, ``cpu.cfs_quota_us`` in v1; ``os.cpu_count`` knows neither.
     """
-    quota, _, period = _read(_CGROUP / "cpu.max").partition(" ")
+    quota, _, period = read(_CGROUP / "cpu.max").partition(" ")
     if not quota:
-        quota = _read(_CGROUP / "cpu" / "cpu.cfs_quota_us")
-        period = _read(_CGROUP / "cpu" / "cpu.cfs_period_us")
+        quota = read(_CGROUP / "cpu" / "cpu.cfs_quota_us")
+        period = read(_CGROUP / "cpu" / "cpu.cfs_period_us")
     with contextlib.suppress(ValueError):
         if int(quota) > 0:
             return int(quota) / int(period)
@@ -151,26 +124,6 @@ def cpu_quota() -> float | None:
 
 def memory_limit() -> int | None:
     """Bytes this process's control group may use, None without a limit."""
-    text = _read(_CGROUP / "memory.max") or _read(_CGROUP / "memory" / "memory.limit_in_bytes")
+    text = read(_CGROUP / "memory.max") or read(_CGROUP / "memory" / "memory.limit_in_bytes")
     # version 1 writes the largest number of pages for "none"
     return int(text) if text.isdigit() and int(text) < 2**60 else None
-
-
-def governor(cpus: Sequence[int]) -> str:
-    """The frequency governors of the CPUs, ``unknown`` where Linux does not tell."""
-    files = (_CPU / f"cpu{cpu}" / "cpufreq" / "scaling_governor" for cpu in cpus)
-    found = sorted({_read(file) for file in files} - {""})
-    return ", ".join(found) or "unknown"
-
-
-def _cpu_model() -> str:
-    for line in _read(Path("/proc/cpuinfo")).splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _read(file: Path) -> str:
-    with contextlib.suppress(OSError):
-        return file.read_text(encoding="utf-8").strip()
-    return ""

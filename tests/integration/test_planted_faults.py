@@ -27,9 +27,10 @@ from toolkit.bench import run_bench
 from toolkit.catalog import root
 from toolkit.errors import EnvironmentFault, StackError
 from toolkit.histogram import LatencyHistogram
-from toolkit.host import allowed_cpus, read_counters, read_host, siblings
+from toolkit.host import allowed_cpus, read_counters, read_host
 from toolkit.load.calibrate import calibrate
 from toolkit.load.engine import LocustEngine
+from toolkit.machine import siblings
 from toolkit.measured import (
     Calibration,
     ClientUse,

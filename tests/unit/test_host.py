@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from toolkit import host
+from toolkit import host, machine
 
 Plant = Callable[[str, str], None]
 
@@ -20,9 +20,10 @@ UDP: inuse 4 mem 2
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
     """Write a file below the planted ``proc``, ``cpu`` or ``cgroup``."""
-    monkeypatch.setattr(host, "_PROC", tmp_path / "proc")
-    monkeypatch.setattr(host, "_CPU", tmp_path / "cpu")
-    monkeypatch.setattr(host, "_CGROUP", tmp_path / "cgroup")
+    for module in (host, machine):
+        monkeypatch.setattr(module, "_PROC", tmp_path / "proc")
+        monkeypatch.setattr(module, "_CPU", tmp_path / "cpu")
+        monkeypatch.setattr(module, "_CGROUP", tmp_path / "cgroup")
 
     def write(name: str, text: str) -> None:
         file = tmp_path / name
@@ -165,16 +166,16 @@ def test_the_memory_limit_is_read_in_both_versions_of_control_groups(
 )
 def test_the_version_of_control_groups_is_told(plant: Plant, file: str, version: str) -> None:
     plant(file, "")
-    assert host.cgroup_version() == version
+    assert machine.cgroup_version() == version
 
 
 def test_siblings_are_those_of_the_physical_core_or_the_cpu_alone(plant: Plant) -> None:
     plant("cpu/cpu0/topology/thread_siblings_list", "0,4\n")
-    assert host.siblings((0, 1)) == {0: {0, 4}, 1: {1}}
+    assert machine.siblings((0, 1)) == {0: {0, 4}, 1: {1}}
 
 
 def test_governors_are_named_once(plant: Plant) -> None:
     plant("cpu/cpu0/cpufreq/scaling_governor", "powersave\n")
     plant("cpu/cpu1/cpufreq/scaling_governor", "powersave\n")
-    assert host.governor((0, 1)) == "powersave"
-    assert host.governor((2,)) == "unknown"
+    assert machine.governor((0, 1)) == "powersave"
+    assert machine.governor((2,)) == "unknown"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import ConfigError
-from toolkit.host import parse_cpu_list
+from toolkit.machine import parse_cpu_list
 from toolkit.model import App, Interface, Server, Stack
 from toolkit.runtime.guardian import read_charges
 from toolkit.runtime.recipe import digest, files_of
