@@ -137,7 +137,7 @@ def ring(given: argparse.Namespace) -> Iterator[Ring]:
     """Prepare the stack twice, as the two sides of a check are."""
     config = Config(runtime=RuntimeConfig(kind=given.runtime))
     catalog, where = Catalog(root()), placement(config)
-    if not where.server_cpus or where.server_cpus == where.client_cpus:
+    if not where.server_cpus or where.server_shares:
         raise SystemExit("this takes two CPUs that processes can be pinned to")
     (stack,) = catalog.select_stacks([given.stack])
     (workload,) = catalog.select_workloads([given.workload])

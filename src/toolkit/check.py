@@ -209,7 +209,7 @@ def _duel(
             client_cpus=len(where.client_cpus),
             server_cpu=sum(cpu.values()) / span,
             client_cpu=bursts.client_cpu * (bursts.base.busy + bursts.candidate.busy) / span,
-            shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
+            shared=where.server_shares,
         ),
     )
     return replace(duel, findings=find_faults(duel, settings, server_cpus=len(where.server_cpus)))

@@ -167,8 +167,8 @@ def _differences(old: Run, new: Run) -> Iterator[str]:
 
 def _machines(old: Run, new: Run) -> Mapping[str, tuple[object, object]]:
     return {
-        "CPU": (old.host.cpu_model, new.host.cpu_model),
-        "CPUs of the machine": (old.host.cpus, new.host.cpus),
+        "CPU": (old.served_on.cpu_model, new.served_on.cpu_model),
+        "CPUs of the machine": (old.served_on.cpus, new.served_on.cpus),
         "runtime": (old.runtime.name, new.runtime.name),
         "network": (old.runtime.network, new.runtime.network),
         "CPU limit": (old.placement.cpus, new.placement.cpus),

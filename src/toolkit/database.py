@@ -137,11 +137,12 @@ def connect(url: str, seconds: int = _CONNECT_SECONDS) -> psycopg.Connection:
         url,
         autocommit=True,
         connect_timeout=seconds,
-        # PGSSLMODE and its like are about other databases; this one is on loopback and trusts
+        # PGSSLMODE and its like are about other databases; this one trusts whoever is on loopback,
+        # and asks others for a password
         sslmode="disable",
         gssencmode="disable",
         channel_binding="disable",
-        require_auth="",
+        require_auth="none,scram-sha-256",
     )
 
 

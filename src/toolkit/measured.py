@@ -508,6 +508,31 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerHost:
+    """The machine that servers ran on, where it was not the one that load was made on.
+
+    Attributes:
+        name: As it was given, or as its engine calls it.
+        address: Where servers answered.
+        cpus: Logical CPUs.
+        memory: Bytes.
+        cgroup: v1, v2 or none.
+        governor: Frequency governors of its CPUs.
+        load_average: Of 1, 5 and 15 minutes, at the start.
+    """
+
+    name: str
+    address: str
+    system: str
+    cpu_model: str
+    cpus: int
+    memory: int
+    cgroup: str
+    governor: str
+    load_average: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeFacts:
     """Where the servers ran.
 
@@ -518,6 +543,7 @@ class RuntimeFacts:
         network: host, bridge or loopback.
         memory_kind: What the memory numbers are.
         ours: Whether the toolkit starts the servers; of others no more is known than their answers.
+        host: The machine, None: this one, or the target's, of which nothing is known.
         notes: Limits that did not apply, for the report.
     """
 
@@ -527,6 +553,7 @@ class RuntimeFacts:
     memory_kind: str
     engine: str | None = None
     ours: bool = True
+    host: ServerHost | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -613,3 +640,8 @@ class Run:
     beside: dict[str, str] = field(default_factory=dict)
     load_hosts: tuple[LoadHost, ...] = ()
     tuned: Tuned | None = None
+
+    @property
+    def served_on(self) -> Host | ServerHost:
+        """The machine that servers ran on, as far as it is known: of a target's nothing is."""
+        return self.runtime.host or self.host

@@ -330,6 +330,8 @@ class Placement:
             if they are not pinned.
         cpus: CPU limit of the server in cores; may be a fraction. 0: it is not the toolkit's ...
         memory: ... and neither is its memory limit, which is in bytes otherwise.
+        apart: Whether the load is made on another machine than the servers and services run on, so
+            that CPUs of the same number are not the same.
         notes: What could not be had, for the report.
     """
 
@@ -338,7 +340,18 @@ class Placement:
     backing_cpus: tuple[int, ...] = ()
     cpus: float
     memory: int
+    apart: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def server_shares(self) -> bool:
+        """Whether server and load generator have the same CPUs."""
+        return not self.apart and bool(self.server_cpus) and self.server_cpus == self.client_cpus
+
+    @property
+    def backings_share(self) -> bool:
+        """Whether database and upstream have the CPUs of the load generator."""
+        return not self.apart and self.backing_cpus == self.client_cpus
 
 
 class Arrivals(StrEnum):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from toolkit.model import Placement
 
@@ -89,6 +90,44 @@ def place_load(
     # the last ones: interrupts and most else prefer the first
     taken = cores[:count] if count > len(first) else first[-count:]
     return _placement((), tuple(sorted(taken)), 0.0, 0, notes)
+
+
+def place_apart(
+    *,
+    allowed: Sequence[int],
+    siblings: Mapping[int, frozenset[int]],
+    cpus: float,
+    memory: int,
+    load: Placement,
+) -> Placement:
+    """Divide the CPUs of another machine between a server and its services.
+
+    No load is made there, so the server gets all that it may use; a hyper-thread of its cores goes
+    to the services only where there is nothing else.
+
+    Args:
+        allowed: Logical CPUs that containers may use there.
+        siblings: See ``place``.
+        cpus: CPU limit of the server in cores; it is pinned to that many, rounded up.
+        memory: Memory limit of the server in bytes.
+        load: Where load is made on this machine.
+    """
+    notes = list(load.notes)
+    cores = _one_thread_per_core_first(allowed, siblings)
+    wanted = math.ceil(cpus)
+    server, others = cores[:wanted], cores[wanted:]
+    if len(server) < wanted:
+        notes.append(
+            f"The target host has {len(cores)} CPUs: the server is pinned to {len(server)} "
+            f"instead of {wanted}."
+        )
+    beside = {sibling for cpu in server for sibling in siblings.get(cpu, frozenset())}
+    free = [cpu for cpu in others if cpu not in beside] or others
+    if not free:
+        notes.append("Database and upstream, where there are any, share the server's CPUs.")
+    backing = tuple(sorted(free[:MOST_BACKING_CPUS])) or tuple(sorted(server))
+    where = _placement(tuple(sorted(server)), load.client_cpus, cpus, memory, notes, backing)
+    return replace(where, apart=True)
 
 
 def _one_thread_per_core_first(

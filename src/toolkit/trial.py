@@ -144,8 +144,8 @@ def _run_phases(
             # the tool itself works beside the generator, and so may the backing services
             client_cpu=load.use.cpu_of_all
             + watch.own_cpu()
-            + (beside if where.backing_cpus == where.client_cpus else 0.0),
-            shared=bool(where.server_cpus) and where.server_cpus == where.client_cpus,
+            + (beside if where.backings_share else 0.0),
+            shared=where.server_shares,
         )
         delay = None
         if phase.rate is not None:

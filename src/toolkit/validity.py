@@ -255,7 +255,7 @@ def _backing(e: Evidence) -> Finding | None:
         return None
     used = sum(use.cpu for use in e.backings.values())
     names = " and ".join(sorted(e.backings))
-    if where.backing_cpus == where.client_cpus:
+    if where.backings_share:
         used += e.load.use.cpu_of_all
         names = f"load generator and {names}"
     found = [(used / cpus, f"{names} used {used / cpus:.0%} of their CPUs")]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,12 +24,12 @@ class DockerHost:
     Attributes:
         name: Of its namespace.
         folder: Where its data lies.
-        wire: This machine's end of the wire to it.
+        number: Of its network.
     """
 
     name: str
     folder: Path
-    wire: str
+    number: int
     daemon: "subprocess.Popen[bytes]" = field(repr=False)
 
     @property
@@ -44,6 +44,11 @@ class DockerHost:
         )
         return done.stdout.strip()
 
+    @property
+    def address(self) -> str:
+        """Where others reach it."""
+        return f"10.213.{self.number}.2"
+
     def give(self, image: str) -> None:
         """Copy an image of the engine in use to it."""
         with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saved:
@@ -55,16 +60,23 @@ class DockerHost:
             )
 
     def cut_off(self) -> None:
-        """Take its network away."""
-        _ip("link", "set", self.wire, "down")
+        """Take its network away, at its own end: from here the way there must stay the same."""
+        _ip("-netns", self.name, "link", "set", f"tk{self.number}-there", "down")
 
     def connect(self) -> None:
         """Give it back."""
-        _ip("link", "set", self.wire, "up")
+        _ip("-netns", self.name, "link", "set", f"tk{self.number}-there", "up")
+        _lead_out(self.name, self.number)
+
+    def connections(self) -> int:
+        """Count the connections of TCP that are open there."""
+        command = ["nsenter", f"--net=/run/netns/{self.name}", "ss", "-Htn", "state", "established"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return len(done.stdout.splitlines())
 
     def left(self) -> list[str]:
-        """Name the load processes that it still has."""
-        return self.docker("ps", "--all", "--filter", "label=toolkit.load", "--quiet").split()
+        """Name the containers of the toolkit that it still has."""
+        return self.docker("ps", "--all", "--filter", "label=toolkit.run", "--quiet").split()
 
     def kill(self) -> None:
         """Kill the daemon, not its containers."""
@@ -103,12 +115,16 @@ def _host(name: str, number: int) -> Iterator[DockerHost]:
         _ip(*inside, "address", "add", f"10.213.{number}.2/30", "dev", theirs)
         _ip(*inside, "link", "set", "lo", "up")
         _ip(*inside, "link", "set", theirs, "up")
-        _ip(*inside, "route", "add", "default", "via", f"10.213.{number}.1")
+        _lead_out(name, number)
         daemon = _start(name, folder)
-        stack.callback(_end, folder, daemon)
-        host = DockerHost(name=name, folder=folder, wire=ours, daemon=daemon)
+        stack.callback(_end, name, folder, daemon)
+        host = DockerHost(name=name, folder=folder, number=number, daemon=daemon)
         _wait(host)
         yield host
+
+
+def _lead_out(name: str, number: int) -> None:
+    _ip("-netns", name, "route", "add", "default", "via", f"10.213.{number}.1")
 
 
 def _start(name: str, folder: Path) -> "subprocess.Popen[bytes]":
@@ -129,7 +145,11 @@ def _start(name: str, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def restart(host: DockerHost) -> None:
-    """Start the daemon of a host again."""
+    """Start the daemon of a host again, as after a loss of power: nothing of before runs."""
+    _kill((*_of(host.folder), *_inside(host.name)))
+    # which would be gone as well, being in memory elsewhere
+    _unmount(host.folder / "exec")
+    shutil.rmtree(host.folder / "exec")
     (host.folder / "pid").unlink(missing_ok=True)
     host.daemon = _start(host.name, host.folder)
     _wait(host)
@@ -146,7 +166,7 @@ def _wait(host: DockerHost) -> None:
         time.sleep(0.2)
 
 
-def _end(folder: Path, daemon: "subprocess.Popen[bytes]") -> None:
+def _end(name: str, folder: Path, daemon: "subprocess.Popen[bytes]") -> None:
     """End a daemon, what it has started, and what that has mounted."""
     for pid in (daemon.pid, *_of(folder)):
         with contextlib.suppress(ProcessLookupError):
@@ -156,13 +176,29 @@ def _end(folder: Path, daemon: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 10
     while (left := _of(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    # and what ran in containers of a daemon that was killed
+    _kill((*left, *_inside(name)))
+    _unmount(folder)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount whatever is mounted in a folder."""
     for line in reversed(Path("/proc/mounts").read_text().splitlines()):
         place = line.split()[1]
         if place.startswith(str(folder)):
             subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _inside(name: str) -> list[int]:
+    """Give the processes in a network namespace."""
+    done = subprocess.run(["ip", "netns", "pids", name], capture_output=True, check=True)
+    return [int(pid) for pid in done.stdout.split()]
 
 
 def _of(folder: Path) -> list[int]:

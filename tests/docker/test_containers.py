@@ -400,25 +400,14 @@ def _trials(folder: Path) -> int:
 
 
 def test_an_engine_elsewhere_is_refused() -> None:
+    from toolkit.runtime.reach import Reach
+
     class Elsewhere(Engine):
         address = "tcp://192.0.2.1:2375"
 
-    from toolkit.runtime.docker import DockerRuntime
-
-    with (
-        pytest.raises(EnvironmentFault, match="another machine"),
-        session(Config(runtime=RuntimeConfig(kind="process")), "elsewhere") as parts,
-    ):
-        DockerRuntime(
-            Elsewhere(docker.from_env()),
-            catalog=parts.catalog,
-            image=Config().image,
-            knobs=Config().server,
-            placement=parts.placement,
-            network="auto",
-            run="elsewhere",
-            reason="a test",
-        )
+    with pytest.raises(EnvironmentFault, match="another machine") as caught:
+        Reach.here(Elsewhere(docker.from_env()), "auto")
+    assert "--target-host" in caught.value.hint
 
 
 def test_what_a_dead_toolkit_left_is_removed_by_the_next_and_what_is_in_use_is_not(

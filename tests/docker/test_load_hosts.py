@@ -1,5 +1,6 @@
 """Load that other hosts make: two Docker daemons in namespaces of their own act as them."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -13,12 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from rich.console import Console
 
 from tests.docker.hosts import HERE, DockerHost, docker_hosts, possible, restart
 from toolkit.catalog import Catalog, root
 from toolkit.config import ImageConfig
+from toolkit.errors import EnvironmentFault
 from toolkit.measured import Failure, Measurement, Run
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine
@@ -311,6 +314,34 @@ def test_a_host_is_reached_as_the_docker_command_would(
     assert workload["rows"][0]["throughput"]["value"] > 0
     (host,) = stored(tmp_path).load_hosts
     assert host.name == ("127-0-0-1" if by == "ssh" else "load-host")
+
+
+def test_an_ssh_host_that_says_nothing_any_more_is_missed(
+    ssh: tuple[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, variables = ssh
+    monkeypatch.setenv("PATH", variables["PATH"])
+    with contextlib.closing(Engine.connect(url)) as found:
+        folder = found.folder
+        assert folder is not None
+        found.hurry(2)
+        found.require()
+        silent = [
+            process
+            for process in psutil.process_iter(["name", "cmdline"])
+            if process.info["name"].startswith("sshd") and "root" in str(process.info["cmdline"])
+        ]
+        for process in silent:
+            process.suspend()
+        began = time.monotonic()
+        try:
+            with pytest.raises(EnvironmentFault, match="does not answer"):
+                found.require()
+            assert time.monotonic() - began < 10
+        finally:
+            for process in silent:
+                process.resume()
+    assert not folder.exists()
 
 
 def test_a_host_that_is_not_there_is_said_at_once(bench: Bench) -> None:

@@ -490,11 +490,12 @@ def test_commands_before_a_start_run_in_the_apps_place_and_must_succeed(tmp_path
 def test_what_is_writable_of_an_app_is_in_memory_in_its_container() -> None:
     from toolkit.runtime.docker import DockerRuntime
     from toolkit.runtime.engine import ContainerSpec
+    from toolkit.runtime.reach import Reach
 
     made = as_they_are(Config(app=AppConfig(get=("/",))), ("shop",), 80).stacks[0]
     runtime = object.__new__(DockerRuntime)
     runtime._tags = {made.id: "tag"}
-    runtime._run, runtime._host_network = "run", True
+    runtime._run, runtime._reach = "run", Reach(host_network=True, direct=True)
     runtime._new_name = lambda: "name"  # type: ignore[method-assign]
     from dataclasses import replace
 

@@ -14,6 +14,7 @@ from toolkit.cli.options import (
     beside,
     common,
     consent,
+    elsewhere,
     grouped,
     own_app,
     patterns,
@@ -84,9 +85,10 @@ if TYPE_CHECKING:
     help="Load a server that runs already, and start none; repeatable.",
 )
 @consent
+@elsewhere
 @patterns(
     "--load-hosts",
-    "Docker hosts (ssh://user@host, or contexts) that make the load for --target.",
+    "Docker hosts that make the load for --target or --target-host.",
     "runtime_load_hosts",
     metavar="HOST",
 )
@@ -218,8 +220,13 @@ def command(
             chosen_there += [name for name, value in started.items() if value]
             refuse_with_targets(chosen_there, given)
             benched = as_they_stand(config, targets, mine=mine)
-        elif given["runtime_load_hosts"] or given["runtime_load_join"]:
-            raise click.UsageError("--load-hosts and --load-join go with --target.")
+        elif not config.runtime.target_host and (
+            given["runtime_load_hosts"] or given["runtime_load_join"]
+        ):
+            raise click.UsageError(
+                "--load-hosts and --load-join go with --target or --target-host: on loopback "
+                "nobody else reaches a server."
+            )
         elif images:
             _refuse_reference_choices(chosen_there)
             _refuse_with_images(own, servers)

@@ -32,12 +32,18 @@ def show_plan(config: Config, benched: Benched, plan: Plan) -> int:
     if benched.targets:
         where, facts = placement_of_load(config), Targets(benched.targets).facts
         show_planned(plan, config.server, where, facts, output())
-        if config.runtime.load_hosts:
-            click.echo(f"Load is made on {', '.join(config.runtime.load_hosts)}.")
+        _say_load_hosts(config)
         return 0
     with session(config, new_run_id(), found=benched.catalog) as parts:
         show_planned(plan, config.server, parts.placement, parts.runtime.facts, output())
+        if config.runtime.target_host:
+            _say_load_hosts(config)
     return 0
+
+
+def _say_load_hosts(config: Config) -> None:
+    if config.runtime.load_hosts:
+        click.echo(f"Load is made on {', '.join(config.runtime.load_hosts)}.")
 
 
 def measure(

@@ -64,7 +64,7 @@ def measure(
         refuse_idle_flags(named)
     workloads = _workloads(config.check, with_stack=bool(stack))
     where = placement(config)
-    if len(where.server_cpus) and where.server_cpus == where.client_cpus:
+    if where.server_shares:
         raise ToolkitError(
             "nothing can be said with one CPU: the load generator would take its time from the "
             "servers",

@@ -1,7 +1,7 @@
 """Opens what servers are measured with: runtime, backing services, load generator, an empty run."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from toolkit.host import allowed_cpus, read_counters, read_host
 from toolkit.load.calibrate import calibrate
 from toolkit.load.engine import LocustEngine
 from toolkit.load.joined import JoinedFleet
-from toolkit.measured import Run
+from toolkit.measured import HostReading, Run
 from toolkit.model import Knobs, LoadSettings, Placement, Workload
 from toolkit.plan import most_users
 from toolkit.ports import Fleet, Observer, Servers
@@ -71,15 +71,22 @@ def opened(
     with contextlib.ExitStack() as stack:
         runtime: Servers
         fleet: Fleet | None = None
+        read: Callable[[Sequence[int]], HostReading]
         if benched.targets:
             guardian, where = stack.enter_context(Guardian()), placement_of_load(config)
             fleet = stack.enter_context(_fleet(config, run_id, guardian, observer))
+            read = partial(read_counters, where.server_cpus)
             step_aside(where)
             runtime = theirs = Targets(benched.targets)
             backings = Backings(theirs, secret="")
         else:
-            parts = stack.enter_context(session(config, run_id, found=benched.catalog))
-            guardian, where = parts.guardian, parts.placement
+            parts = stack.enter_context(
+                session(config, run_id, observer=observer, found=benched.catalog)
+            )
+            guardian, where, read = parts.guardian, parts.placement, parts.read_host
+            # on loopback nobody else reaches the servers
+            if config.runtime.target_host:
+                fleet = stack.enter_context(_fleet(config, run_id, guardian, observer))
             given = GivenImages(parts.runtime, benched.projects) if benched.projects else None
             runtime = ours = given or parts.runtime
             step_aside(where)
@@ -125,7 +132,7 @@ def opened(
             exchanges=contracts(installation),
             backings=backings,
             broken=installation.broken if benched.own is None or beside else (),
-            read_host=partial(read_counters, where.server_cpus, client_cpus),
+            read_host=partial(read, client_cpus),
             calibrate=(
                 partial(calibrate, placement=_with_a_target(where), guardian=guardian)
                 if fleet is None
@@ -177,8 +184,8 @@ def _not_known(client: str, rates: Sequence[float]) -> None:
 
 
 def _with_a_target(where: Placement) -> Placement:
-    """Give what a client loads to see what it adds by itself CPUs, where no server has any."""
-    if where.server_cpus or not where.client_cpus:
+    """Give what a client loads to see what it adds by itself CPUs here, where no server has any."""
+    if not where.client_cpus or (where.server_cpus and not where.apart):
         return where
     others = tuple(cpu for cpu in allowed_cpus() if cpu not in where.client_cpus)
     return replace(where, server_cpus=others or where.client_cpus)

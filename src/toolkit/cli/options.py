@@ -270,6 +270,30 @@ def consent(function: F) -> F:
     )(function)
 
 
+def elsewhere(function: F) -> F:
+    """Add where servers are started, if not on this machine."""
+    return _all(
+        click.option(
+            "--target-host",
+            "runtime_target_host",
+            metavar="HOST",
+            help="Docker host (ssh://user@host, or a context) that servers are started on.",
+        ),
+        click.option(
+            "--target-address",
+            "runtime_target_address",
+            metavar="ADDRESS",
+            help="Where they answer there (that of the host).",
+        ),
+        click.option(
+            "--target-port",
+            "runtime_target_port",
+            type=click.IntRange(0, 65535),
+            help="And on which port; 0: on any that is free.",
+        ),
+    )(function)
+
+
 def telling(function: F) -> F:
     """Add how a command tells what it measures, see ``outputs.read_telling``."""
     return _all(

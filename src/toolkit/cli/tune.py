@@ -11,6 +11,7 @@ from toolkit.cli.options import (
     base_image,
     beside,
     common,
+    elsewhere,
     grouped,
     own_app,
     patterns,
@@ -58,6 +59,7 @@ from toolkit.cli.options import (
 )
 @own_app
 @beside
+@elsewhere
 @running
 @base_image
 @common

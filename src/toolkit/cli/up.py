@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ def command(
     from toolkit.store import new_run_id
 
     config = with_flags(load_config(Path.cwd(), config_file), grouped(given))
+    # to be looked at: on this machine
+    config = replace(config, runtime=replace(config.runtime, target_host=""))
     with session(config, new_run_id(), port=port) as parts:
         chosen = parts.catalog.select_stacks((stack,))
         if len(chosen) != 1:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.options import base_image, common, grouped, running
+from toolkit.cli.options import base_image, common, elsewhere, grouped, running
 
 if TYPE_CHECKING:
     from toolkit.verify import Verdict
@@ -21,6 +21,7 @@ _FAILED = 4
     is_flag=True,
     help="Fail where a database or the upstream cannot be had, instead of leaving them out.",
 )
+@elsewhere
 @running
 @base_image
 @common
@@ -45,7 +46,10 @@ def command(
 
     config = with_flags(load_config(Path.cwd(), config_file), grouped(given))
     failed = known = 0
-    with session(config, new_run_id()) as parts, Progress(messages()) as progress:
+    with (
+        Progress(messages()) as progress,
+        session(config, new_run_id(), observer=progress) as parts,
+    ):
         exchanges_of = contracts(parts.catalog)
         chosen = parts.catalog.select_stacks(stacks or ("*",))
         facts = parts.runtime.facts

@@ -11,10 +11,13 @@ from rich.console import Console
 from toolkit.catalog import Catalog, root
 from toolkit.config import Config
 from toolkit.contract import Exchange, read_contract
-from toolkit.host import allowed_cpus, siblings
+from toolkit.host import allowed_cpus, read_counters
+from toolkit.machine import siblings
+from toolkit.measured import HostReading
 from toolkit.model import App, Placement
 from toolkit.placement import place, place_load
-from toolkit.ports import Platform
+from toolkit.ports import Observer, Platform
+from toolkit.progress import Progress
 from toolkit.runtime.choice import open_runtime
 from toolkit.runtime.guardian import Guardian
 from toolkit.units import parse_size
@@ -91,30 +94,64 @@ def contracts(found: Catalog) -> Callable[[App], Sequence[Exchange]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a command works with while its context is open."""
+    """What a command works with while its context is open.
+
+    Attributes:
+        read_host: Reads what the machine (or the two) has done so far, given the CPUs of the load
+            generator.
+    """
 
     catalog: Catalog
     placement: Placement
     guardian: Guardian
     runtime: Platform
+    read_host: Callable[[Sequence[int]], HostReading]
 
 
 @contextlib.contextmanager
 def session(
-    config: Config, run: str, *, port: int = 0, found: Catalog | None = None
+    config: Config,
+    run: str,
+    *,
+    observer: Observer | None = None,
+    port: int = 0,
+    found: Catalog | None = None,
 ) -> Iterator[Session]:
     """Open a runtime under a guardian that cleans up whatever happens to this process.
 
     Args:
         config: Settings.
         run: Label of what is created.
+        observer: Told what is built first; None: nobody is.
         port: Fixed port on loopback, 0 for any.
         found: Where recipes and code lie, None: this installation's.
 
     Raises:
+        ConfigError: The settings do not go together.
         EnvironmentFault: The runtime asked for cannot be had.
     """
     found, where = found or catalog(), placement(config)
-    opened = partial(open_runtime, config, catalog=found, placement=where, run=run, port=port)
-    with Guardian() as guardian, opened(guardian=guardian) as runtime:
-        yield Session(catalog=found, placement=where, guardian=guardian, runtime=runtime)
+    with Guardian() as guardian:
+        common = partial(Session, catalog=found, guardian=guardian)
+        if config.runtime.target_host:
+            # the SDK is heavy and not everybody's
+            from toolkit.runtime.elsewhere import open_elsewhere
+
+            with open_elsewhere(
+                config,
+                catalog=found,
+                here=where,
+                load=placement_of_load(config),
+                run=run,
+                guardian=guardian,
+                observer=observer or Progress(messages(quiet=True)),
+            ) as there:
+                yield common(
+                    placement=there.placement, runtime=there.runtime, read_host=there.read_host
+                )
+            return
+        with open_runtime(
+            config, catalog=found, placement=where, run=run, guardian=guardian, port=port
+        ) as runtime:
+            read_host = partial(read_counters, where.server_cpus)
+            yield common(placement=where, runtime=runtime, read_host=read_host)

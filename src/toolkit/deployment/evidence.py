@@ -143,7 +143,7 @@ def _require(wanted: Iterable[str], there: Iterable[str], what: str, run: str) -
 def _evidence(run: Run, facts: StackFacts, under: tuple[Under, ...]) -> Evidence:
     settings = {name: int(value) for name, value in knob_values(facts.settings).items()}
     of_server = settings.keys() if facts.knobs is None else facts.knobs
-    host = run.host
+    host = run.served_on
     starts = [item.start_seconds or 0.0 for item in _measured(run, facts.id)]
     return Evidence(
         run=run.id,

@@ -189,8 +189,7 @@ def open_fleet(
     hosts: list[_Host] = []
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys(names):
-            engine = stack.enter_context(contextlib.closing(Engine.connect(name)))
-            stack.enter_context(guardian.watching_containers(run, name))
+            engine = stack.enter_context(guardian.connected(run, name))
             # a host that was cut off kept what it could not be told to remove
             engine.remove_ended(LOAD_LABEL)
             facts = LoadHost(

@@ -21,6 +21,7 @@ from locust import main as locust_main
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
 
+from toolkit.catalog import root
 from toolkit.client.pace import Pace
 from toolkit.client.user import course, recorder
 from toolkit.load.foreign import ForeignUsers
@@ -354,6 +355,14 @@ def settle_memory() -> None:
     gc.set_threshold(_GC_THRESHOLD)
 
 
+def find_shared_modules() -> None:
+    """Let the copy of a reference workload that is sent to other hosts find ``common``.
+
+    After all other folders: nothing of the user's is to be hidden.
+    """
+    sys.path.append(str(root() / "loadtests"))
+
+
 def main() -> None:
     """Import everything, wait for the URL, then become Locust."""
     settings = json.loads(os.environ[LOAD_VARIABLE])
@@ -367,6 +376,7 @@ def main() -> None:
         _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)
+    find_shared_modules()
     settle_memory()
     conductor.tell("ready")
     url = decode(sys.stdin.buffer.readline())["url"]

@@ -16,7 +16,7 @@ from locust.env import Environment
 from toolkit.client.pace import Pace
 from toolkit.client.user import course, recorder
 from toolkit.load.foreign import ForeignUsers
-from toolkit.load.inside import follow, settle_memory
+from toolkit.load.inside import find_shared_modules, follow, settle_memory
 from toolkit.load.protocol import AGAIN_VARIABLE, MASTER_VARIABLE
 
 _MASTER_LOST = 15
@@ -38,6 +38,7 @@ def main() -> None:
     events.init.add_listener(lead)
     # nothing is to be left on a host that was cut off
     runners.MASTER_HEARTBEAT_TIMEOUT = _MASTER_LOST
+    find_shared_modules()
     # the master sends the locustfile
     sys.argv = ["locust", "--worker", "--master-host", host, "--master-port", port, "-f", "-"]
     try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from toolkit.measured import BackingFacts, Failure, Measurement, Run
+from toolkit.measured import BackingFacts, Failure, Host, Measurement, Run, ServerHost
 from toolkit.model import Need
 from toolkit.plan import RATE_STRETCH
 from toolkit.units import counted, format_bytes, format_latency, format_rate
@@ -10,6 +10,8 @@ from toolkit.units import counted, format_bytes, format_latency, format_rate
 
 def circumstances(run: Run) -> Iterator[tuple[str, str]]:
     """Give all that somebody needs who wants to measure the same again."""
+    if run.runtime.host is not None:
+        yield "Server host", f"{run.runtime.host.name}: {_machine(run.runtime.host)}"
     yield "Host", _host(run)
     yield "Runtime", _runtime(run)
     yield "Placement", _placement(run)
@@ -49,6 +51,10 @@ def clients(run: Run) -> tuple[str, ...]:
 def _host(run: Run) -> str:
     host = run.host
     quota = "" if host.cpu_quota is None else f" (quota {host.cpu_quota:g})"
+    return _machine(host, quota)
+
+
+def _machine(host: Host | ServerHost, quota: str = "") -> str:
     load = " ".join(f"{value:.2f}" for value in host.load_average)
     return (
         f"{host.cpus} CPUs{quota}, {host.cpu_model}; {format_bytes(host.memory)}; {host.system}; "
@@ -67,17 +73,17 @@ def _runtime(run: Run) -> str:
 
 def _placement(run: Run) -> str:
     where = run.placement
+    load = (
+        f"load made on {', '.join(host.name for host in run.load_hosts)}"
+        if run.load_hosts
+        else f"load generator on CPU {_cpus(where.client_cpus)}"
+    )
     if not run.runtime.ours:
-        load = (
-            f"load made on {', '.join(host.name for host in run.load_hosts)}"
-            if run.load_hosts
-            else f"load generator on CPU {_cpus(where.client_cpus)}"
-        )
         text = f"{load}; {limits(run)}"
         return ". ".join((text, *where.notes))
+    there = f" of {run.runtime.host.name}" if run.runtime.host is not None else ""
     text = (
-        f"server on CPU {_cpus(where.server_cpus)}, load generator on CPU "
-        f"{_cpus(where.client_cpus)}; a server may use "
+        f"server on CPU {_cpus(where.server_cpus)}{there}, {load}; a server may use "
         f"{counted(where.cpus, 'CPU')} and {format_bytes(where.memory)}"
     )
     return ". ".join((text, *where.notes))
@@ -85,8 +91,9 @@ def _placement(run: Run) -> str:
 
 def _backing(backing: BackingFacts, run: Run) -> str:
     where = run.placement
-    shares = ", which it shares with the load generator" * (where.backing_cpus == where.client_cpus)
-    text = f"{backing.summary}; on CPU {_cpus(where.backing_cpus)}{shares}"
+    shares = ", which it shares with the load generator" * where.backings_share
+    there = f" of {run.runtime.host.name}" if run.runtime.host is not None else ""
+    text = f"{backing.summary}; on CPU {_cpus(where.backing_cpus)}{there}{shares}"
     used = [
         phase.backings[backing.need].cpu
         for outcome in run.outcomes

@@ -24,7 +24,8 @@ def show(
     server, client = (
         ",".join(map(str, cpus)) or "any" for cpus in (placement.server_cpus, placement.client_cpus)
     )
-    servers = f"Server on CPU {server}, load" if runtime.ours else "Load"
+    there = "" if runtime.host is None else f" of {runtime.host.name}"
+    servers = f"Server on CPU {server}{there}, load" if runtime.ours else "Load"
     console.print(Text(f"{servers} generator on CPU {client}."))
     needs = sorted({need for workload in plan.traffic for need in workload.needs})
     if needs:

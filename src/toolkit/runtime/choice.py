@@ -39,20 +39,20 @@ def open_runtime(
         # the SDK is heavy and not everybody's
         from toolkit.runtime.docker import DockerRuntime  # noqa: PLC0415
         from toolkit.runtime.engine import Engine  # noqa: PLC0415
+        from toolkit.runtime.images import Images  # noqa: PLC0415
+        from toolkit.runtime.reach import Reach  # noqa: PLC0415
 
         with contextlib.ExitStack() as stack:
             try:
                 engine = stack.enter_context(contextlib.closing(Engine.connect()))
                 docker = DockerRuntime(
                     engine,
-                    catalog=catalog,
-                    image=config.image,
+                    images=Images(engine, catalog, config.image),
                     knobs=config.server,
                     placement=placement,
-                    network=config.runtime.network,
+                    reach=Reach.here(engine, config.runtime.network, port),
                     run=run,
                     reason=reason if config.runtime.kind == "docker" else "a Docker engine answers",
-                    port=port,
                 )
             except EnvironmentFault as fault:
                 if config.runtime.kind == "docker":

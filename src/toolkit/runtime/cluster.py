@@ -133,10 +133,11 @@ def cluster(cpus: Sequence[int], guardian: Guardian) -> Iterator[Cluster]:
         serve = _serving(binaries, folder, cpus, user, port)
         with confined(serve, guardian) as (process, tree):
             with as_fault("PostgreSQL cannot be started"):
+                url = postgres.url("127.0.0.1", port)
                 version = postgres.wait_until_ready(
-                    port=port, death=tree.death, log_tail=tree.log_tail, timeout=_START_TIMEOUT
+                    url, death=tree.death, log_tail=tree.log_tail, timeout=_START_TIMEOUT
                 )
-            yield Cluster(process, serve.log, postgres.url("127.0.0.1", port), version, where)
+            yield Cluster(process, serve.log, url, version, where)
 
 
 @contextlib.contextmanager

@@ -4,28 +4,27 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import toolkit.runtime.probe
-from toolkit.catalog import Catalog
-from toolkit.config import ImageConfig
-from toolkit.errors import EnvironmentFault, StackError
-from toolkit.measured import BackingFacts, RuntimeFacts, StackFacts, Usage
+from toolkit.errors import ConfigError, EnvironmentFault, StackError
+from toolkit.measured import BackingFacts, RuntimeFacts, ServerHost, StackFacts, Usage
 from toolkit.model import BackingImage, Knobs, Need, Placement, Project, Stack
 from toolkit.ports import Observer
 from toolkit.runtime import postgres
 from toolkit.runtime.engine import Container, ContainerSpec, Engine, in_memory
 from toolkit.runtime.images import Images
 from toolkit.runtime.once import ONCE_TIMEOUT, naming
+from toolkit.runtime.reach import ANYWHERE, Pulse, Reach
 from toolkit.runtime.ready import (
     NO_SERVER_ERROR,
     PROJECT_HINT,
     as_fault,
-    free_port,
     hint_for,
     most_status,
     poll,
@@ -47,8 +46,10 @@ _APPS = "/srv/apps"
 
 _START_TIMEOUT = 30.0
 _STOP_PATIENCE = 5
-_LOOPBACK = "127.0.0.1"
-_ANYWHERE = "0.0.0.0"  # noqa: S104 - in a container, published on loopback
+_PATIENCE = 8
+"""Seconds that an engine elsewhere may take for an answer while something runs there: to end a
+server takes it up to five."""
+
 
 _BACKING_MEMORY = 256 * 2**20
 _POSTGRES_PORT = 5432
@@ -67,8 +68,9 @@ _POSTGRES_TMPFS = {
 class _Contained:
     """A container that answers."""
 
-    def __init__(self, container: Container, url: str) -> None:
+    def __init__(self, container: Container, url: str, pulse: Pulse | None = None) -> None:
         self._container = container
+        self._death = _death(container, pulse)
         self.url = url
 
     def usage(self) -> Usage:
@@ -77,7 +79,7 @@ class _Contained:
 
     def death(self) -> str | None:
         """See ``ports.Service``."""
-        return self._container.death()
+        return self._death()
 
     def log_tail(self) -> str:
         """See ``ports.Service``."""
@@ -87,8 +89,10 @@ class _Contained:
 class DockerService(_Contained):
     """A server's container that answers."""
 
-    def __init__(self, container: Container, url: str, start_seconds: float) -> None:
-        super().__init__(container, url)
+    def __init__(
+        self, container: Container, url: str, start_seconds: float, pulse: Pulse | None
+    ) -> None:
+        super().__init__(container, url, pulse)
         self.start_seconds = start_seconds
 
     def stop(self) -> float | None:
@@ -116,60 +120,47 @@ class DockerRuntime:
 
     Args:
         engine: The connection.
-        catalog: Where recipes and code lie.
-        image: How images are built.
+        images: Builds images on it.
         knobs: Settings of every server.
         placement: CPUs and limits of every server.
-        network: auto, host or bridge.
+        reach: How its containers are reached.
         run: Label of all that is created.
         reason: Why Docker was taken.
-        port: Fixed port on loopback, 0 for any.
+        host: The engine's machine, None: this one.
 
     Raises:
-        EnvironmentFault: The engine is on another machine, or cannot give the network asked for.
+        EnvironmentFault: The engine is gone.
     """
 
     def __init__(
         self,
         engine: Engine,
         *,
-        catalog: Catalog,
-        image: ImageConfig,
+        images: Images,
         knobs: Knobs,
         placement: Placement,
-        network: str,
+        reach: Reach,
         run: str,
         reason: str,
-        port: int = 0,
+        host: ServerHost | None = None,
     ) -> None:
-        if not engine.is_loopback:
-            raise EnvironmentFault(
-                f"the Docker engine at {engine.address} is on another machine",
-                hint="Servers are measured over loopback only; unset DOCKER_HOST or switch the "
-                "context, or take --runtime process.",
-            )
-        if network == "host" and not engine.shares_host_network:
-            raise EnvironmentFault(
-                "this engine's host network is not this machine's (virtual machine or rootless)",
-                hint="Take --network bridge: a port published on loopback.",
-            )
         engine.remove_orphans()
         self._engine = engine
         self._knobs = knobs
         self._placement = placement
-        self._host_network = network == "host" or (network == "auto" and engine.shares_host_network)
+        self._reach = reach
         self._run = run
-        self._port = port
         self._numbers = itertools.count(1)
-        self._images = Images(engine, catalog, image)
+        self._images = images
         self._tags: dict[str, str] = {}
         self._probed: dict[str | None, dict[str, Any]] = {}
         self.facts = RuntimeFacts(
             name="docker",
             reason=reason,
             engine=engine.description,
-            network="host (loopback)" if self._host_network else "bridge (port on loopback)",
+            network=_network(reach),
             memory_kind="cgroup, without inactive page cache",
+            host=host,
             notes=() if engine.has_cpuset else ("This engine cannot pin containers to CPUs.",),
         )
 
@@ -217,22 +208,25 @@ class DockerRuntime:
     @contextlib.contextmanager
     def serve(self, stack: Stack, environment: Mapping[str, str]) -> Iterator[DockerService]:
         """See ``ports.Runtime``."""
-        port = free_port(self._port)
-        inside = port if self._host_network else _CONTAINER_PORT
+        port = self._reach.port_of_server()
+        _, inside = self._reach.listening(port, _CONTAINER_PORT)
         spec = self._server(stack, {**self._environment(stack, inside), **environment})
         began = time.monotonic()
-        with self._started(replace(spec, publish=port)) as container:
+        with self._in_time(), self._started(replace(spec, publish=port)) as container:
+            pulse = self._pulse()
             wait_until_ready(
+                host=self._reach.address,
                 port=port,
                 path=stack.app.health,
                 most=most_status(stack),
                 hint=hint_for(stack),
-                death=container.death,
+                death=_death(container, pulse),
                 log_tail=container.log_tail,
                 timeout=_START_TIMEOUT,
             )
             container.look_up_cgroup()
-            yield DockerService(container, f"http://{_LOOPBACK}:{port}", time.monotonic() - began)
+            url = f"http://{self._reach.address}:{port}"
+            yield DockerService(container, url, time.monotonic() - began, pulse)
 
     def prepare_project(self, project: Project, observer: Observer) -> StackFacts:
         """See ``ports.Runtime``."""
@@ -253,9 +247,9 @@ class DockerRuntime:
 
         In a network of its own, for nobody knows whether an image listens where it is told.
         """
-        direct = self._engine.shares_host_network
-        port = project.port if direct else free_port(self._port)
-        listening = {"host": _ANYWHERE, "port": str(project.port)}
+        direct = self._reach.direct
+        port = project.port if direct else self._reach.port_of_server()
+        listening = {"host": ANYWHERE, "port": str(project.port)}
         spec = ContainerSpec(
             image=self._tags[project.name],
             name=self._new_name(),
@@ -267,40 +261,49 @@ class DockerRuntime:
             tmpfs={},  # its own /tmp may hold something
             host_network=False,
             publish=None if direct else port,
+            publish_at=self._reach.address,
             container_port=project.port,
             cpus=self._placement.cpus,
             cpuset=",".join(map(str, self._placement.server_cpus)),
             memory=self._placement.memory,
         )
         began = time.monotonic()
-        with self._started(spec) as container:
+        with self._in_time(), self._started(spec) as container:
             # not through the engine's proxy for published ports, which would cost each request
-            host = container.address if direct else _LOOPBACK
+            host = container.address if direct else self._reach.address
+            pulse = self._pulse()
             wait_until_ready(
                 host=host,
                 port=port,
                 path=project.health,
                 most=NO_SERVER_ERROR,
-                death=container.death,
+                death=_death(container, pulse),
                 log_tail=container.log_tail,
                 timeout=_START_TIMEOUT,
                 hint=PROJECT_HINT,
             )
             container.look_up_cgroup()
-            yield DockerService(container, f"http://{host}:{port}", time.monotonic() - began)
+            url = f"http://{host}:{port}"
+            yield DockerService(container, url, time.monotonic() - began, pulse)
 
     @contextlib.contextmanager
     def backing_image(self, image: BackingImage, observer: Observer) -> Iterator[DockerBacking]:
         """See ``ports.Platform``.
 
-        In a network of its own: its port may be taken here.
+        In a network of its own: its port may be taken here. On another machine it is not published,
+        for it may let in whoever comes.
         """
+        reach = self._reach
+        if reach.elsewhere and not image.ready:
+            raise ConfigError(
+                f"nobody can see from here whether the service {image.name} serves",
+                hint=f"Give [services.{image.name}] a command `ready` that succeeds then.",
+            )
         with contextlib.ExitStack() as opened:
             with as_fault(f"the service {image.name} cannot be started"):
                 tag = self._images.by_name(image.image, observer)
                 observer.noted(f"Starting {image.name} ({image.image}) ...")
-                direct = self._engine.shares_host_network
-                port = free_port()
+                port = reach.any_port()
                 spec = replace(
                     self._backing(tag, image.command, port=port, inside=image.port),
                     environment=image.environment,
@@ -308,16 +311,16 @@ class DockerRuntime:
                     confined=False,
                     tmpfs={},
                     host_network=False,
-                    publish=None if direct else port,
+                    publish=None if reach.direct or reach.elsewhere else port,
                     memory=image.memory,
                 )
                 container = opened.enter_context(self._started(spec))
                 address = container.address
-                host, outside = (address, image.port) if direct else (_LOOPBACK, port)
+                outside = (address, image.port) if reach.direct else (reach.address, port)
 
                 def look() -> str | None:
                     if not image.ready:
-                        return refusal(host, outside)
+                        return refusal(*outside)
                     code = container.run(image.ready)
                     return f"{image.ready[0]} ended with {code}" if code else None
 
@@ -332,20 +335,24 @@ class DockerRuntime:
                 )
                 container.look_up_cgroup()
             facts = BackingFacts(need=image.name, summary=f"image {image.image}")
-            yield DockerBacking(container, f"{host}:{outside}", f"{address}:{image.port}", facts)
+            url = f"{outside[0]}:{outside[1]}"
+            yield DockerBacking(container, url, f"{address}:{image.port}", facts)
 
     @contextlib.contextmanager
     def _postgres(self, observer: Observer) -> Iterator[DockerBacking]:
         image = self._images.of_postgres(observer)
         observer.noted(f"Starting the database ({image}) ...")
-        port = free_port()
-        host, inside = self._listening(port, _POSTGRES_PORT)
+        port = self._reach.any_port()
+        host, inside = self._reach.listening(port, _POSTGRES_PORT)
+        # others may reach it there
+        password = secrets.token_hex(16) if self._reach.elsewhere else ""
         # variables and command are those of the official image
         command = ("postgres", *postgres.arguments(host=host, port=inside))
         environment = {
             "PGDATA": f"{_POSTGRES_DATA}/cluster",
             "POSTGRES_USER": postgres.ROLE,
-            "POSTGRES_HOST_AUTH_METHOD": "trust",
+            "POSTGRES_HOST_AUTH_METHOD": "scram-sha-256" if password else "trust",
+            **({"POSTGRES_PASSWORD": password} if password else {}),
             "POSTGRES_INITDB_ARGS": " ".join(postgres.INITDB),
         }
         spec = replace(
@@ -359,18 +366,19 @@ class DockerRuntime:
         with contextlib.ExitStack() as opened:
             with as_fault("PostgreSQL cannot be started"):
                 container = opened.enter_context(self._started(spec))
+                url = postgres.url(self._reach.address, port, password)
                 version = postgres.wait_until_ready(
-                    port=port,
+                    url,
                     death=container.death,
                     log_tail=container.log_tail,
                     timeout=_POSTGRES_TIMEOUT,
                 )
                 container.look_up_cgroup()
-                there = _LOOPBACK if self._host_network else container.address
+                there = host if self._reach.host_network else container.address
             yield DockerBacking(
                 container,
-                postgres.url(_LOOPBACK, port),
-                postgres.url(there, inside),
+                url,
+                postgres.url(there, inside, password),
                 postgres.facts(version, f"image {image}, data in memory"),
             )
 
@@ -378,14 +386,15 @@ class DockerRuntime:
     def _upstream(self, observer: Observer) -> Iterator[DockerBacking]:
         image = self._images.of_upstream(observer)
         observer.noted("Starting the upstream ...")
-        port = free_port()
-        host, inside = self._listening(port, _CONTAINER_PORT)
+        port = self._reach.any_port()
+        host, inside = self._reach.listening(port, _CONTAINER_PORT)
         command = ("python", "-I", "/srv/delaying.py", host, str(inside))
         spec = self._backing(image, command, port=port, inside=inside)
         with contextlib.ExitStack() as opened:
             with as_fault("the upstream cannot be started"):
                 container = opened.enter_context(self._started(spec))
                 wait_until_ready(
+                    host=self._reach.address,
                     port=port,
                     path="/healthz",
                     death=container.death,
@@ -393,10 +402,10 @@ class DockerRuntime:
                     timeout=_START_TIMEOUT,
                 )
                 container.look_up_cgroup()
-                there = _LOOPBACK if self._host_network else container.address
+                there = host if self._reach.host_network else container.address
             yield DockerBacking(
                 container,
-                f"http://{_LOOPBACK}:{port}",
+                f"http://{self._reach.address}:{port}",
                 f"http://{there}:{inside}",
                 upstream_facts(f"one process, image {image}"),
             )
@@ -409,7 +418,8 @@ class DockerRuntime:
             run=self._run,
             environment=environment,
             tmpfs=dict.fromkeys(("/tmp", *own), in_memory("64m")),  # noqa: S108 - in the container
-            host_network=self._host_network,
+            host_network=self._reach.host_network,
+            publish_at=self._reach.address,
             container_port=_CONTAINER_PORT,
             cpus=self._placement.cpus,
             cpuset=",".join(map(str, self._placement.server_cpus)),
@@ -425,8 +435,9 @@ class DockerRuntime:
             run=self._run,
             environment={},
             command=command,
-            host_network=self._host_network,
+            host_network=self._reach.host_network,
             publish=port,
+            publish_at=self._reach.address,
             container_port=inside,
             cpus=None,
             cpuset=",".join(map(str, self._placement.backing_cpus)),
@@ -436,10 +447,6 @@ class DockerRuntime:
     def _new_name(self) -> str:
         return f"toolkit-{self._run}-{os.getpid()}-{next(self._numbers)}"
 
-    def _listening(self, port: int, inside: int) -> tuple[str, int]:
-        """Say where a process in a container listens, for a port on loopback to lead there."""
-        return (_LOOPBACK, port) if self._host_network else (_ANYWHERE, inside)
-
     @contextlib.contextmanager
     def _started(self, spec: ContainerSpec) -> Iterator[Container]:
         container = self._engine.start(spec)
@@ -447,12 +454,38 @@ class DockerRuntime:
             yield container
         except BaseException:
             # an engine that cannot even remove it must not hide what went wrong
-            with contextlib.suppress(EnvironmentFault):
+            with self._in_time(), contextlib.suppress(EnvironmentFault):
                 container.remove()
             raise
-        container.remove()
+        with self._in_time():
+            container.remove()
+
+    def _pulse(self) -> Pulse | None:
+        return Pulse(self._reach.address) if self._reach.elsewhere else None
+
+    def _in_time(self) -> contextlib.AbstractContextManager[None]:
+        """See that a machine elsewhere that was cut off is missed soon."""
+        if not self._reach.elsewhere:
+            return contextlib.nullcontext()
+        return self._engine.hurrying(_PATIENCE)
 
     def _environment(self, stack: Stack, port: int) -> dict[str, str]:
         # in a network namespace of its own the server must listen on the container's address
-        host = _LOOPBACK if self._host_network else _ANYWHERE
+        host, _ = self._reach.listening(port, port)
         return environment_of(stack.knobs(self._knobs), host=host, port=port)
+
+
+def _death(container: Container, pulse: Pulse | None) -> Callable[[], str | None]:
+    """Say how a server ended; one that cannot be reached any more is as good as dead."""
+
+    def death() -> str | None:
+        return container.death() or (None if pulse is None else pulse.lost())
+
+    return death
+
+
+def _network(reach: Reach) -> str:
+    if reach.elsewhere:
+        kind = "host" if reach.host_network else "bridge, published"
+        return f"between the machines ({kind}, {reach.address})"
+    return "host (loopback)" if reach.host_network else "bridge (port on loopback)"

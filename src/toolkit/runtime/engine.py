@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 import docker.errors
@@ -20,14 +21,19 @@ from docker.utils.config import find_config_file
 
 import docker
 from toolkit.errors import EnvironmentFault, StackError
+from toolkit.machine import machine_id
 from toolkit.measured import Usage
 from toolkit.runtime.cgroup import Cgroup, divided, find
+from toolkit.runtime.tunnel import Tunnel
 
 RUN_LABEL = "toolkit.run"
 """On every container the toolkit creates; only what carries it is ever removed."""
 
 _OWNER_LABEL = "toolkit.owner"
 """The process that created it, so that what a dead one left can be told from what is in use."""
+
+_MACHINE_LABEL = "toolkit.machine"
+"""The machine of that process: nobody else can see whether it lives."""
 
 BUILDER_LABEL = "toolkit.builder"
 """The process that built an image; not the owner's, which containers would have from images."""
@@ -53,7 +59,8 @@ class ContainerSpec:
         confined: Whether its files are read-only and it has no capabilities; an image that nobody
             here made may need them.
         tmpfs: Folders it may write to, with the options of their mounts; they are in memory.
-        publish: Port on loopback for its port, where it has a network of its own.
+        publish: Port for its port, where it has a network of its own ...
+        publish_at: ... and the address that it is on: loopback, unless others are to reach it.
         cpus: Cores it may use at once, None: as many as it is pinned to.
         cpuset: CPUs it is pinned to; empty if it is not.
         memory: Bytes, what is in its folders in memory included.
@@ -71,6 +78,7 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": in_memory("64m")})  # noqa: S108 - in the container
     host_network: bool
     publish: int | None = None
+    publish_at: str = "127.0.0.1"
     container_port: int = 8000
     cpus: float | None
     cpuset: str
@@ -87,9 +95,7 @@ def _translated(action: str, where: str = "") -> Iterator[None]:
     try:
         yield
     except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-        raise EnvironmentFault(
-            f"the Docker engine does not answer ({action})", hint=_START_HINT
-        ) from error
+        raise _silent(action, where) from error
     except docker.errors.APIError as error:
         reason = str(error.explanation or error).strip()
         if "no space left on device" in reason:
@@ -104,18 +110,23 @@ def _translated(action: str, where: str = "") -> Iterator[None]:
         raise _unreachable(error, where) from error
 
 
+def _silent(action: str, where: str) -> EnvironmentFault:
+    there = f" at {where}" if where else ""
+    return EnvironmentFault(
+        f"the Docker engine{there} does not answer ({action})", hint=_hint(where)
+    )
+
+
+def _hint(where: str) -> str:
+    return f"`docker --host {where} info` says more." if where else _START_HINT
+
+
 def _unreachable(error: Exception, where: str) -> EnvironmentFault:
     """Say in a few words what the SDK wraps in several layers."""
     named, where = bool(where), where or os.environ.get("DOCKER_HOST") or "the default address"
     text = str(error)
-    if "paramiko" in text:
-        return EnvironmentFault(
-            f"{where} takes the extra `ssh`, which is not installed",
-            hint="pip install 'flask-production-toolkit[ssh]'",
-        )
     if named:
-        hint = f"`docker --host {where} info` says more."
-        return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=hint)
+        return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=_hint(where))
     if "Permission denied" in text:
         return EnvironmentFault(
             f"no permission to use the Docker engine at {where}",
@@ -144,10 +155,16 @@ def _context(name: str) -> Context:
 
 
 class Container:
-    """A container that was started."""
+    """A container that was started.
 
-    def __init__(self, sdk: SdkContainer) -> None:
+    Args:
+        sdk: The SDK's.
+        where: Its engine, see ``Engine``.
+    """
+
+    def __init__(self, sdk: SdkContainer, where: str = "") -> None:
         self._sdk = sdk
+        self._where = where
         self._cgroup: Cgroup | None = None
 
     def usage(self, *, each: bool = True) -> Usage:
@@ -167,7 +184,7 @@ class Container:
                 raise StackError(
                     "the container does not run any more", log=self.log_tail()
                 ) from None
-        with _translated("reading the use of a container"):
+        with self._translated("reading the use of a container"):
             stats = cast("dict[str, Any]", self._sdk.stats(stream=False, one_shot=True))
         at = time.monotonic()
         memory = stats.get("memory_stats", {})
@@ -196,7 +213,7 @@ class Container:
             EnvironmentFault: The engine is gone.
         """
         try:
-            with _translated("looking after a container"):
+            with self._translated("looking after a container"):
                 self._sdk.reload()
         except StackError:
             return "the container was removed"
@@ -209,7 +226,7 @@ class Container:
 
     def log_tail(self) -> str:
         """Give the last lines it printed; empty when the engine does not tell."""
-        with contextlib.suppress(StackError, EnvironmentFault), _translated("reading a log"):
+        with contextlib.suppress(StackError, EnvironmentFault), self._translated("reading a log"):
             return bytes(self._sdk.logs(tail=_LOG_LINES)).decode("utf-8", "replace").rstrip()
         return ""
 
@@ -222,7 +239,7 @@ class Container:
         """
         deadline = time.monotonic() + seconds
         while True:
-            with _translated("waiting for a container"):
+            with self._translated("waiting for a container"):
                 self._sdk.reload()
             state = self._sdk.attrs["State"]
             if not state["Running"]:
@@ -239,7 +256,7 @@ class Container:
             StackError: It has no address, has ended, or was removed.
             EnvironmentFault: The engine is gone.
         """
-        with _translated("looking after a container"):
+        with self._translated("looking after a container"):
             self._sdk.reload()
         networks = self._sdk.attrs["NetworkSettings"]["Networks"]
         address = networks.get("bridge", {}).get("IPAddress")
@@ -260,7 +277,7 @@ class Container:
             EnvironmentFault: The engine is gone.
         """
         began = time.monotonic()
-        with _translated("stopping a container"):
+        with self._translated("stopping a container"):
             self._sdk.stop(timeout=patience)
         seconds = time.monotonic() - began
         return seconds if seconds < patience else None
@@ -272,8 +289,26 @@ class Container:
             StackError: The container is gone, or has no such command.
             EnvironmentFault: The engine is gone.
         """
-        with _translated(f"running {command[0]} in a container"):
-            return int(self._sdk.exec_run(list(command)).exit_code or 0)
+        return self._run(command)[0]
+
+    def output(self, command: Sequence[str]) -> str:
+        """Run a command in the container; give what it printed.
+
+        Raises:
+            StackError: The container is gone, or the command failed.
+            EnvironmentFault: The engine is gone.
+        """
+        code, text = self._run(command)
+        if code:
+            raise StackError(f"{command[0]} ended with {code} in a container", log=text)
+        return text
+
+    def _run(self, command: Sequence[str]) -> tuple[int, str]:
+        with self._translated(f"running {command[0]} in a container"):
+            done = self._sdk.exec_run(list(command))
+        return int(done.exit_code or 0), cast("bytes", done.output or b"").decode(
+            "utf-8", "replace"
+        )
 
     def look_up_cgroup(self) -> None:
         """Find the files of its cgroup, so that reading its use takes no time.
@@ -282,7 +317,7 @@ class Container:
             StackError: It was removed.
             EnvironmentFault: The engine is gone.
         """
-        with _translated("looking after a container"):
+        with self._translated("looking after a container"):
             self._sdk.reload()
         self._cgroup = find(self._sdk.attrs["State"]["Pid"], str(self._sdk.id))
 
@@ -294,14 +329,17 @@ class Container:
         """
         with (
             contextlib.suppress(docker.errors.NotFound),
-            _translated_except_missing("removing a container"),
+            _translated_except_missing("removing a container", self._where),
         ):
             self._sdk.remove(force=True, v=True)
 
+    def _translated(self, action: str) -> contextlib.AbstractContextManager[None]:
+        return _translated(action, self._where)
+
 
 @contextlib.contextmanager
-def _translated_except_missing(action: str) -> Iterator[None]:
-    with _translated(action):
+def _translated_except_missing(action: str, where: str) -> Iterator[None]:
+    with _translated(action, where):
         try:
             yield
         except docker.errors.NotFound:
@@ -314,12 +352,16 @@ class Engine:
     Args:
         client: The SDK's.
         address: Where it was reached; empty: where ``DOCKER_HOST`` or the Docker context say.
+        tunnel: What leads there, None: nothing has to.
     """
 
-    def __init__(self, client: docker.DockerClient, address: str = "") -> None:
+    def __init__(
+        self, client: docker.DockerClient, address: str = "", tunnel: Tunnel | None = None
+    ) -> None:
         self._client = client
         self._address = address
-        with _translated("asking for its version"):
+        self._tunnel = tunnel
+        with _translated("asking for its version", address):
             self._info: dict[str, Any] = client.info()
 
     @classmethod
@@ -335,6 +377,9 @@ class Engine:
         """
         if name:
             return cls._connect_to(name)
+        given = os.environ.get("DOCKER_HOST", "")
+        if given.startswith("ssh://"):
+            return cls._connect_to(given)
         context = os.environ.get("DOCKER_CONTEXT")
         if context and not os.environ.get("DOCKER_HOST"):
             _context(context)
@@ -347,19 +392,33 @@ class Engine:
         if "://" not in name:
             context = _context(name)
             address, tls = str(context.Host), context.TLSConfig
-        with _translated("connecting", address):
-            # the user's own ssh knows the keys, the agent and the names of hosts
-            client = docker.DockerClient(
-                base_url=address,
-                tls=tls or False,
-                timeout=60,
-                use_ssh_client=address.startswith("ssh://"),
-            )
-            return cls(client, address)
+        tunnel = Tunnel.open(address) if address.startswith("ssh://") else None
+        with contextlib.ExitStack() as opened:
+            if tunnel is not None:
+                opened.callback(tunnel.close)
+            with _translated("connecting", address):
+                client = docker.DockerClient(
+                    base_url=address if tunnel is None else tunnel.address,
+                    tls=tls or False,
+                    timeout=60,
+                )
+                engine = cls(client, address, tunnel)
+            opened.pop_all()
+        return engine
 
     def hurry(self, seconds: int) -> None:
         """Wait no longer than so many seconds for each answer from now on."""
         self._client.api.timeout = seconds
+
+    @contextlib.contextmanager
+    def hurrying(self, seconds: int) -> Iterator[None]:
+        """Wait no longer than so many seconds for each answer in this context."""
+        before = self._client.api.timeout
+        self.hurry(seconds)
+        try:
+            yield
+        finally:
+            self.hurry(before)
 
     def require(self) -> None:
         """See that it is there.
@@ -367,7 +426,7 @@ class Engine:
         Raises:
             EnvironmentFault: It does not answer.
         """
-        with _translated("seeing that it is there", self._address):
+        with self._translated("seeing that it is there"):
             self._client.ping()
 
     def remove_ended(self, label: str) -> None:
@@ -376,12 +435,17 @@ class Engine:
         Raises:
             EnvironmentFault: The engine is gone.
         """
-        with _translated("looking for containers left over"):
+        with self._translated("looking for containers left over"):
             found = self._client.containers.list(
                 all=True, filters={"label": label, "status": "exited"}, ignore_removed=True
             )
         for sdk in found:
-            Container(sdk).remove()
+            Container(sdk, self._address).remove()
+
+    @property
+    def folder(self) -> Path | None:
+        """What is on this machine as long as the connection is open, None: nothing."""
+        return None if self._tunnel is None else self._tunnel.folder
 
     @property
     def name(self) -> str:
@@ -447,7 +511,7 @@ class Engine:
 
     def image_label(self, tag: str, label: str) -> str | None:
         """Give a label of an image, or None if it has none or is not here."""
-        with _translated(f"looking for image {tag}"):
+        with self._translated(f"looking for image {tag}"):
             try:
                 found = self._client.images.get(tag).labels.get(label)
             except docker.errors.ImageNotFound:
@@ -456,7 +520,7 @@ class Engine:
 
     def image_id(self, tag: str) -> str | None:
         """Give the image's id, or None if the engine does not hold it."""
-        with _translated(f"looking for image {tag}"):
+        with self._translated(f"looking for image {tag}"):
             try:
                 return str(self._client.images.get(tag).id)
             except docker.errors.ImageNotFound:
@@ -472,7 +536,7 @@ class Engine:
         """
         with (
             contextlib.suppress(StackError),  # in use, or gone already
-            _translated(f"removing image {image}"),
+            self._translated(f"removing image {image}"),
         ):
             found = self._client.images.get(image)
             builder = str(found.labels.get(BUILDER_LABEL) or "")
@@ -482,7 +546,7 @@ class Engine:
     def pull(self, tag: str) -> str | None:
         """Fetch an image from its registry and give None, or the reason why that failed."""
         try:
-            with _translated(f"pulling {tag}"):
+            with self._translated(f"pulling {tag}"):
                 self._client.images.pull(tag)
         except StackError as error:
             return str(error)
@@ -515,7 +579,7 @@ class Engine:
             EnvironmentFault: The engine is gone or has no space left.
         """
         output: list[str] = []
-        with _translated(f"building {tag}"):
+        with self._translated(f"building {tag}"):
             stream = self._client.api.build(
                 fileobj=context,
                 custom_context=True,
@@ -551,7 +615,7 @@ class Engine:
         Raises:
             StackError: It failed.
         """
-        with _translated(f"running {command[0]} in {image}"):
+        with self._translated(f"running {command[0]} in {image}"):
             try:
                 raw = self._client.containers.run(
                     image,
@@ -586,18 +650,23 @@ class Engine:
         if not spec.host_network:
             network = {"network_mode": "bridge"}
             if spec.publish is not None:
-                # on loopback: never an address that other machines can reach
-                ports = {f"{spec.container_port}/tcp": ("127.0.0.1", spec.publish)}
+                # on one address: never on all that this machine has
+                ports = {f"{spec.container_port}/tcp": (spec.publish_at, spec.publish)}
                 network["ports"] = ports
         if spec.confined:
             limits |= {"read_only": True, "cap_drop": ["ALL"]}
-        with _translated("starting a container"):
+        with self._translated("starting a container"):
             sdk = self._client.containers.create(
                 spec.image,
                 list(spec.command) if spec.command else None,
                 name=spec.name,
                 hostname=spec.hostname or None,
-                labels={RUN_LABEL: spec.run, _OWNER_LABEL: own_name(), **spec.labels},
+                labels={
+                    RUN_LABEL: spec.run,
+                    _OWNER_LABEL: own_name(),
+                    _MACHINE_LABEL: machine_id(),
+                    **spec.labels,
+                },
                 environment=dict(spec.environment),
                 user=spec.user or None,
                 tmpfs=dict(spec.tmpfs),
@@ -608,9 +677,9 @@ class Engine:
                 **limits,
                 **network,
             )
-        container = Container(sdk)
+        container = Container(sdk, self._address)
         try:
-            with _translated("starting a container"):
+            with self._translated("starting a container"):
                 sdk.start()
         except BaseException:
             container.remove()
@@ -623,32 +692,40 @@ class Engine:
         Raises:
             EnvironmentFault: The engine is gone.
         """
-        with _translated("looking for containers left over"):
+        with self._translated("looking for containers left over"):
             found = self._client.containers.list(
                 all=True, filters={"label": f"{RUN_LABEL}={run}"}, ignore_removed=True
             )
         for sdk in found:
-            Container(sdk).remove()
+            Container(sdk, self._address).remove()
         return len(found)
 
     def remove_orphans(self) -> None:
-        """Remove containers whose toolkit is gone: an engine that was away kept them.
+        """Remove containers whose toolkit was on this machine and is gone.
+
+        An engine that was away kept them. Of a toolkit on another machine nobody here knows.
 
         Raises:
             EnvironmentFault: The engine is gone.
         """
-        with _translated("looking for containers left over"):
+        with self._translated("looking for containers left over"):
             found = self._client.containers.list(
                 all=True, filters={"label": _OWNER_LABEL}, ignore_removed=True
             )
         for sdk in found:
             owner = sdk.labels[_OWNER_LABEL]
-            if owner and not _lives(owner):
-                Container(sdk).remove()
+            here = sdk.labels.get(_MACHINE_LABEL, machine_id()) == machine_id()
+            if owner and here and not _lives(owner):
+                Container(sdk, self._address).remove()
+
+    def _translated(self, action: str) -> contextlib.AbstractContextManager[None]:
+        return _translated(action, self._address)
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+        if self._tunnel is not None:
+            self._tunnel.close()
 
 
 def own_name() -> str:

@@ -19,9 +19,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import psutil
+
+if TYPE_CHECKING:
+    from toolkit.runtime.engine import Engine
 
 _GRACE = 2.0
 _IN_FLIGHT = 1.0
@@ -85,6 +88,26 @@ class Guardian:
         self._tell(charge)
         yield
         self._tell(f"-{charge}")
+
+    @contextlib.contextmanager
+    def connected(self, run: str, name: str) -> Iterator["Engine"]:
+        """Connect to an engine by name, where the containers of a run are then watched.
+
+        Args:
+            run: Their label.
+            name: See ``Engine.connect``.
+
+        Raises:
+            EnvironmentFault: No engine answers.
+        """
+        from toolkit.runtime.engine import Engine  # noqa: PLC0415 - the SDK is heavy
+
+        with contextlib.ExitStack() as opened:
+            engine = opened.enter_context(contextlib.closing(Engine.connect(name)))
+            if engine.folder is not None:
+                opened.enter_context(self.watching_folder(str(engine.folder)))
+            opened.enter_context(self.watching_containers(run, name))
+            yield engine
 
     @contextlib.contextmanager
     def _watching(self, charge: str) -> Iterator[None]:

@@ -146,6 +146,14 @@ class Images:
         with as_fault("the image of the upstream cannot be built"):
             return self._build(recipe.UPSTREAM_DOCKERFILE, files, base, tag, inputs)
 
+    def of_base(self, observer: Observer) -> str:
+        """Find or fetch the image that all others are built on; give its name.
+
+        Raises:
+            EnvironmentFault: It cannot be had.
+        """
+        return self._find_base(observer)
+
     def of_load(self, observer: Observer) -> str:
         """Build the image of a load process, or find it unchanged; give its tag.
 

@@ -9,7 +9,7 @@ from toolkit.measured import BackingFacts
 from toolkit.model import MOST_CONNECTIONS, Need
 
 ROLE = "bench"
-"""May create databases, and comes in without a password."""
+"""May create databases, and comes in without a password where nobody else can reach them."""
 
 NAME = "postgres"
 """The database that is there from the start."""
@@ -58,9 +58,10 @@ def arguments(*, host: str, port: int, **more: str) -> list[str]:
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
-def url(host: str, port: int) -> str:
+def url(host: str, port: int, password: str = "") -> str:
     """Give the URL of the database that is there from the start."""
-    return f"postgresql://{ROLE}@{host}:{port}/{NAME}"
+    role = f"{ROLE}:{password}" if password else ROLE
+    return f"postgresql://{role}@{host}:{port}/{NAME}"
 
 
 def facts(version: str, where: str) -> BackingFacts:
@@ -72,13 +73,13 @@ def facts(version: str, where: str) -> BackingFacts:
 
 
 def wait_until_ready(
+    url: str,
     *,
-    port: int,
     death: Callable[[], str | None],
     log_tail: Callable[[], str],
     timeout: float,
 ) -> str:
-    """Try to log in on loopback until that works; give the version of the database.
+    """Try to log in until that works; give the version of the database.
 
     Raises:
         StackError: It ended, or the deadline passed; with the last lines it printed.
@@ -95,7 +96,7 @@ def wait_until_ready(
         if ended is not None:
             raise StackError(f"PostgreSQL ended before it answered: {ended}", log=log_tail())
         try:
-            with connect(url("127.0.0.1", port), _TIMEOUT) as connection:
+            with connect(url, _TIMEOUT) as connection:
                 return connection.info.parameter_status("server_version") or "of unknown version"
         except psycopg.OperationalError as error:
             last = str(error).strip()

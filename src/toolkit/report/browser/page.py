@@ -45,7 +45,7 @@ def page(run: Run, library: Library, *, wanted: float | None = None, up: str = "
 
 
 def _header(run: Run, found: Sequence[Table], up: str) -> Markup:
-    host = run.host
+    host = run.served_on
     items = [
         element(
             "li",

@@ -60,7 +60,7 @@ def _runs(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> Markup:
     items = []
     for run in runs:
         when = run.started_at.replace("T", " ")[:16]
-        host = run.host
+        host = run.served_on
         said = (
             element("li", element("b", workload), f": {text}")
             for workload, text in answers(run, found[run.id])
@@ -128,6 +128,6 @@ def _courses(runs: Sequence[Run], found: Mapping[str, Sequence[Table]]) -> dict[
 
 def _comparable(run: Run, table: Table) -> str:
     """Name what runs must have in common for their ratios to compare."""
-    host = run.host
+    host = run.served_on
     machine = f"{host.cpus} CPUs, {host.cpu_model}, {run.runtime.name}, {limits(run)}"
     return f"{table.workload}, to {table.baseline}, on {machine}"
