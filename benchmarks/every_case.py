@@ -148,11 +148,14 @@ def show(cases: Sequence[Record], console: Console) -> None:
         stacks = len({case["stack"] for case in mine})
         table.add_row(runtime, str(stacks), str(len(mine)), *map(str, counts))
     console.print(table)
+    alike: dict[tuple[str, ...], list[str]] = {}
     for case in cases:
         if case["outcome"] != SERVED:
-            name = f"{case['runtime']} {case['stack']} {case['workload']}"
-            text = f"{name}: {case['outcome']}: {case['why']}"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            key = (case["runtime"], case["stack"], case["outcome"], case["why"])
+            alike.setdefault(key, []).append(case["workload"])
+    for (runtime, stack, outcome, why), workloads in alike.items():
+        text = f"{runtime} {stack}: {outcome}: {why} ({', '.join(sorted(workloads))})"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

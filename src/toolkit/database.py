@@ -26,6 +26,7 @@ _INDEXES = """
     ORDER BY 1
 """
 _CONNECT_SECONDS = 10
+_SILENCE_SECONDS = 8
 
 Shape = tuple[tuple[object, ...], ...]
 """Columns and indexes of a table, as PostgreSQL describes them."""
@@ -143,6 +144,11 @@ def connect(url: str, seconds: int = _CONNECT_SECONDS) -> psycopg.Connection:
         gssencmode="disable",
         channel_binding="disable",
         require_auth="none,scram-sha-256",
+        # elsewhere it may be cut off, and the kernel alone would wait for a quarter of an hour
+        tcp_user_timeout=_SILENCE_SECONDS * 1000,
+        keepalives_idle=2,
+        keepalives_interval=2,
+        keepalives_count=_SILENCE_SECONDS // 2,
     )
 
 

@@ -31,11 +31,12 @@ Bench = Callable[..., "subprocess.Popen[str]"]
 
 APART = """
 import runpy, sys
-import toolkit.runtime.elsewhere
+import toolkit.runtime.elsewhere, toolkit.runtime.engine
 toolkit.runtime.elsewhere.boot_id = lambda: "another machine"
+toolkit.runtime.engine.find = lambda *_: None
 runpy.run_module("toolkit", run_name="__main__")
 """
-"""The command, to which that host is no part of this machine."""
+"""The command, to which that host is no part of this machine, nor are its control groups here."""
 
 pytestmark = pytest.mark.skipif(
     bool(possible()) and os.environ.get("CI") != "true", reason=possible() or "-"
@@ -51,7 +52,6 @@ def host(engine: Engine) -> Iterator[DockerHost]:
         images.of_base(quiet),
         images.of_stack(stack, quiet),
         images.of_postgres(quiet),
-        images.of_load(quiet),
     )
     with docker_hosts("toolkit-t") as (found,):
         for image in needed:
@@ -142,16 +142,19 @@ def test_what_else_its_cpus_do_is_read_there(
     (measured,) = run.outcomes
     assert isinstance(measured, Measurement)
     (phase,) = measured.phases
+    assert phase.server is not None
+    assert phase.server.cpu > 0
     assert phase.host.server_idle is not None
     assert phase.host.server_foreign is not None
     assert 0 <= phase.host.server_idle <= 1
     assert host.left() == []
 
 
-def test_the_host_can_make_the_load_as_well(bench: Bench, host: DockerHost, tmp_path: Path) -> None:
+def test_load_is_made_on_a_third_machine(bench: Bench, host: DockerHost, tmp_path: Path) -> None:
     process = bench(
         *("--workloads", "list", "--duration", "1", "--users", "4", "--quiet"),
-        *("--load-hosts", host.url, "--load-workers", "1", "--load-address", HERE),
+        *("--load-hosts", "unix:///var/run/docker.sock"),
+        *("--load-workers", "1", "--load-address", HERE),
     )
     _, err = process.communicate(timeout=180)
     assert process.returncode in (0, 4), err
@@ -160,6 +163,14 @@ def test_the_host_can_make_the_load_as_well(bench: Bench, host: DockerHost, tmp_
     (measured,) = run.outcomes
     assert isinstance(measured, Measurement)
     assert measured.phases[0].load.requests > 0
+    assert host.left() == []
+
+
+def test_no_load_is_made_where_servers_are(bench: Bench, host: DockerHost) -> None:
+    process = bench("--load-hosts", host.url, "--load-address", HERE)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "is the target host" in err
     assert host.left() == []
 
 
@@ -177,6 +188,7 @@ def test_a_host_that_is_cut_off_makes_no_number_and_keeps_nothing(
         host.connect()
     assert process.returncode == 4, err
     assert f"{host.address}, cannot be reached any more" in failure_of(stored(tmp_path)).message
+    assert "may still have containers" not in err
     assert took < 15
     assert host.left() == []
 

@@ -20,13 +20,13 @@ from toolkit import machine
 from toolkit.cli import main
 from toolkit.contrast import differences
 from toolkit.deployment.evidence import evidence_of
-from toolkit.errors import ConfigError, EnvironmentFault
+from toolkit.errors import ConfigError, EnvironmentFault, StackError
 from toolkit.measured import Run, ServerHost
 from toolkit.model import Placement
 from toolkit.placement import MOST_BACKING_CPUS, place_apart
 from toolkit.runtime import reach
-from toolkit.runtime.elsewhere import Counters
-from toolkit.runtime.engine import Engine, own_name
+from toolkit.runtime.elsewhere import Counters, Sleeper
+from toolkit.runtime.engine import ContainerSpec, Engine, clear, own_name
 from toolkit.runtime.reach import Pulse, Reach
 from toolkit.runtime.tunnel import Tunnel
 from toolkit.store import dumps, loads
@@ -286,7 +286,7 @@ def test_one_connection_leads_to_the_socket_that_docker_has_there(ssh: Any) -> N
         assert stat.S_IMODE(tunnel.folder.stat().st_mode) == 0o700
     assert not tunnel.folder.exists()
     asked, led = log.read_text().splitlines()
-    assert "-p 2222 -- ops@load-1 docker context inspect" in asked
+    assert "-p 2222 -o ClearAllForwardings=yes -- ops@load-1 docker context inspect" in asked
     assert f"-L {tunnel.folder}/docker.sock:/run/user/1000/docker.sock -- ops@load-1 cat" in led
     assert "ServerAliveInterval" in led
 
@@ -307,6 +307,59 @@ def test_a_host_without_an_engine_of_its_own_is_refused(
     ssh(answer, code)
     with pytest.raises(EnvironmentFault, match=said):
         Tunnel.open("ssh://load-1")
+
+
+def test_a_connection_that_has_ended_is_made_again_when_something_is_started(
+    ssh: Any,  # noqa: ANN401 - a function
+) -> None:
+    log = ssh("unix:///run/docker.sock")
+    with contextlib.closing(Tunnel.open("ssh://load-1")) as tunnel:
+        tunnel.lead()
+        assert len(log.read_text().splitlines()) == 2
+        assert tunnel._process is not None
+        tunnel._process.kill()
+        tunnel._process.wait()
+        tunnel.lead()
+        assert len(log.read_text().splitlines()) == 3
+        assert (tunnel.folder / "docker.sock").exists()
+
+
+def test_what_reads_the_counters_is_started_when_it_is_asked_and_again_when_it_has_gone() -> None:
+    started: list[str] = []
+    gone = SimpleNamespace(now=False)
+
+    def start(spec: ContainerSpec) -> Any:  # noqa: ANN401 - a stand-in
+        started.append(spec.cpuset)
+        gone.now = False
+
+        def output(_: object) -> str:
+            if gone.now:
+                raise StackError("no such container")
+            return STAT
+
+        return SimpleNamespace(output=output, remove=lambda: None)
+
+    where = replace(LOAD, server_cpus=(0,), backing_cpus=(2, 3), apart=True)
+    there: Any = SimpleNamespace(start=start, has_cpuset=True)
+    sleeper = Sleeper(there, "base", "run", where)
+    assert started == []
+    assert sleeper.output(("cat",)) == sleeper.output(("cat",)) == STAT
+    gone.now = True
+    assert sleeper.output(("cat",)) == STAT
+    assert started == ["2,3", "2,3"]
+
+
+def test_what_could_not_be_removed_is_told() -> None:
+    told: list[str] = []
+
+    def gone(_: str) -> int:
+        raise EnvironmentFault("no answer")
+
+    there: Any = SimpleNamespace(remove_labelled=gone, hurrying=lambda _: contextlib.nullcontext())
+    clear(there, "Target host a", "r1", told.append)
+    (text,) = told
+    assert text.startswith("Target host a may still have containers of this run: no answer")
+    assert "label=toolkit.run=r1" in text
 
 
 # what is said

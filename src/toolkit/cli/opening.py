@@ -84,9 +84,12 @@ def opened(
                 session(config, run_id, observer=observer, found=benched.catalog)
             )
             guardian, where, read = parts.guardian, parts.placement, parts.read_host
+            read(())  # what it takes to read another machine is there before the first window
             # on loopback nobody else reaches the servers
             if config.runtime.target_host:
-                fleet = stack.enter_context(_fleet(config, run_id, guardian, observer))
+                fleet = stack.enter_context(
+                    _fleet(config, run_id, guardian, observer, target=parts.target)
+                )
             given = GivenImages(parts.runtime, benched.projects) if benched.projects else None
             runtime = ours = given or parts.runtime
             step_aside(where)
@@ -144,7 +147,7 @@ def opened(
 
 @contextlib.contextmanager
 def _fleet(
-    config: Config, run_id: str, guardian: Guardian, observer: Observer
+    config: Config, run_id: str, guardian: Guardian, observer: Observer, *, target: str = ""
 ) -> Iterator[Fleet | None]:
     """Open the load hosts that the settings name, None: load is made on this machine.
 
@@ -172,6 +175,7 @@ def _fleet(
         address=where.load_address,
         catalog=catalog(),
         image=config.image,
+        target=target,
         run=run_id,
         guardian=guardian,
         observer=observer,

@@ -99,6 +99,7 @@ class Session:
     Attributes:
         read_host: Reads what the machine (or the two) has done so far, given the CPUs of the load
             generator.
+        target: Address of the engine of a target host; empty: there is none.
     """
 
     catalog: Catalog
@@ -106,6 +107,7 @@ class Session:
     guardian: Guardian
     runtime: Platform
     read_host: Callable[[Sequence[int]], HostReading]
+    target: str = ""
 
 
 @contextlib.contextmanager
@@ -147,7 +149,10 @@ def session(
                 observer=observer or Progress(messages(quiet=True)),
             ) as there:
                 yield common(
-                    placement=there.placement, runtime=there.runtime, read_host=there.read_host
+                    placement=there.placement,
+                    runtime=there.runtime,
+                    read_host=there.read_host,
+                    target=there.engine,
                 )
             return
         with open_runtime(

@@ -13,7 +13,7 @@ from toolkit.errors import ConfigError, EnvironmentFault, LoadError, StackError
 from toolkit.load.protocol import MASTER_VARIABLE
 from toolkit.measured import LoadHost
 from toolkit.ports import Observer
-from toolkit.runtime.engine import LOAD_LABEL, RUN_LABEL, Container, ContainerSpec, Engine
+from toolkit.runtime.engine import LOAD_LABEL, Container, ContainerSpec, Engine, clear
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.images import Images
 
@@ -166,6 +166,7 @@ def open_fleet(
     address: str,
     catalog: Catalog,
     image: ImageConfig,
+    target: str,
     run: str,
     guardian: Guardian,
     observer: Observer,
@@ -178,18 +179,24 @@ def open_fleet(
         address: Of this machine, as the hosts see it; empty: that of the way to the first.
         catalog: Where recipes lie.
         image: How images are built.
+        target: Address of the engine that servers run on; empty: none of these can be it.
         run: Label of what is created.
         guardian: Told what to remove should this process be killed.
         observer: Told what is built.
 
     Raises:
-        ConfigError: The hosts have no way to this machine that is known.
+        ConfigError: The hosts have no way to this machine that is known, or serve themselves.
         EnvironmentFault: A host cannot be reached, or its image not be built.
     """
     hosts: list[_Host] = []
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys(names):
             engine = stack.enter_context(guardian.connected(run, name))
+            if engine.address == target:
+                raise ConfigError(
+                    f"the load host {name} is the target host",
+                    hint="Load and servers would share its CPUs: have another make the load.",
+                )
             # a host that was cut off kept what it could not be told to remove
             engine.remove_ended(LOAD_LABEL)
             facts = LoadHost(
@@ -208,19 +215,8 @@ def open_fleet(
                 ) from error
             engine.hurry(_PATIENCE)
             hosts.append(_Host(facts=facts, engine=engine, image=tag))
-            stack.callback(_clear, hosts[-1], run, observer)
+            stack.callback(clear, engine, f"Load host {facts.name}", run, observer.noted)
         yield DockerFleet(hosts, address or own_address(hosts[0].engine), run)
-
-
-def _clear(host: _Host, run: str, observer: Observer) -> None:
-    """Remove what a host that was away for some time still has, or say that it is still away."""
-    try:
-        host.engine.remove_labelled(run)
-    except (StackError, EnvironmentFault) as error:
-        observer.noted(
-            f"Load host {host.facts.name} may still have containers of this run: {error}. "
-            f"`docker ps -a --filter label={RUN_LABEL}={run}` there shows them."
-        )
 
 
 def own_address(engine: Engine) -> str:

@@ -161,7 +161,7 @@ class DockerRuntime:
             network=_network(reach),
             memory_kind="cgroup, without inactive page cache",
             host=host,
-            notes=() if engine.has_cpuset else ("This engine cannot pin containers to CPUs.",),
+            notes=_notes(engine, reach),
         )
 
     def prepare(self, stack: Stack, observer: Observer) -> StackFacts:
@@ -212,7 +212,7 @@ class DockerRuntime:
         _, inside = self._reach.listening(port, _CONTAINER_PORT)
         spec = self._server(stack, {**self._environment(stack, inside), **environment})
         began = time.monotonic()
-        with self._in_time(), self._started(replace(spec, publish=port)) as container:
+        with self._started(replace(spec, publish=port)) as container, self._in_time():
             pulse = self._pulse()
             wait_until_ready(
                 host=self._reach.address,
@@ -268,7 +268,7 @@ class DockerRuntime:
             memory=self._placement.memory,
         )
         began = time.monotonic()
-        with self._in_time(), self._started(spec) as container:
+        with self._started(spec) as container, self._in_time():
             # not through the engine's proxy for published ports, which would cost each request
             host = container.address if direct else self._reach.address
             pulse = self._pulse()
@@ -482,6 +482,13 @@ def _death(container: Container, pulse: Pulse | None) -> Callable[[], str | None
         return container.death() or (None if pulse is None else pulse.lost())
 
     return death
+
+
+def _notes(engine: Engine, reach: Reach) -> tuple[str, ...]:
+    notes = [] if engine.has_cpuset else ["This engine cannot pin containers to CPUs."]
+    if reach.elsewhere:
+        notes.append("Restarts and OOM kills of single workers are not seen there.")
+    return tuple(notes)
 
 
 def _network(reach: Reach) -> str:

@@ -20,7 +20,7 @@ from toolkit.model import Placement
 from toolkit.placement import place_apart
 from toolkit.ports import Observer
 from toolkit.runtime.docker import DockerRuntime
-from toolkit.runtime.engine import Container, ContainerSpec, Engine
+from toolkit.runtime.engine import Container, ContainerSpec, Engine, clear
 from toolkit.runtime.guardian import Guardian
 from toolkit.runtime.images import Images
 from toolkit.runtime.reach import Reach
@@ -40,10 +40,12 @@ class Elsewhere:
     """What servers on another host are measured with.
 
     Attributes:
+        engine: Address of its engine.
         placement: Which of its CPUs are whose, and on which of this machine's load is made.
         read_host: Reads both machines.
     """
 
+    engine: str
     runtime: DockerRuntime
     placement: Placement
     read_host: ReadHost
@@ -72,7 +74,7 @@ def open_elsewhere(
         observer: Told what is built.
 
     Raises:
-        ConfigError: It is to run processes, or is at no address.
+        ConfigError: It is to run processes, or is at no address that is known.
         EnvironmentFault: It cannot be reached, or its base image not be had.
     """
     where = config.runtime
@@ -82,12 +84,19 @@ def open_elsewhere(
         )
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(guardian.connected(run, where.target_host))
+        named = f"Target host {where.target_host}"
+        stack.callback(clear, engine, named, run, observer.noted)
         reach = Reach.there(engine, where.network, where.target_address, where.target_port)
         images = Images(engine, catalog, config.image)
         base = images.of_base(observer)
         found = described(engine, base, run)
         host = _facts(where.target_host, engine, reach, found)
         apart = found["boot"] != boot_id()
+        if apart and reach.address.startswith("127."):
+            raise ConfigError(
+                f"the target host is another machine, but {reach.address} is this one",
+                hint="Say with --target-address where servers answer there.",
+            )
         if apart:
             placement = place_apart(
                 allowed=found["allowed"],
@@ -111,9 +120,11 @@ def open_elsewhere(
         )
         read_host: ReadHost = partial(read_counters, placement.server_cpus)
         if apart:
-            observed = stack.enter_context(_observing(engine, base, run, placement))
-            read_host = Counters(observed.output, placement.server_cpus).read
-        yield Elsewhere(runtime=runtime, placement=placement, read_host=read_host)
+            sleeper = Sleeper(engine, base, run, placement)
+            read_host = Counters(sleeper.output, placement.server_cpus).read
+        yield Elsewhere(
+            engine=engine.address, runtime=runtime, placement=placement, read_host=read_host
+        )
 
 
 def described(engine: Engine, base: str, run: str) -> dict[str, Any]:
@@ -149,13 +160,24 @@ def _facts(given: str, engine: Engine, reach: Reach, found: Mapping[str, Any]) -
     )
 
 
-@contextlib.contextmanager
-def _observing(engine: Engine, base: str, run: str, placement: Placement) -> Iterator[Container]:
-    """Keep a container there that sleeps, for commands that read the machine's counters."""
-    container = engine.start(
-        ContainerSpec(
+class Sleeper:
+    """A container there that sleeps until it is to read the machine's counters.
+
+    It is started when it is first asked, and again if it has gone, as with its daemon; it goes with
+    what else the run has started there.
+
+    Args:
+        engine: Where.
+        base: Image.
+        run: Label.
+        placement: It is on the CPUs of the services.
+    """
+
+    def __init__(self, engine: Engine, base: str, run: str, placement: Placement) -> None:
+        self._engine = engine
+        self._spec = ContainerSpec(
             image=base,
-            name=f"toolkit-{run}-observer",
+            name=f"toolkit-{run}-sleeper",
             run=run,
             environment={},
             command=("sleep", "infinity"),
@@ -164,12 +186,22 @@ def _observing(engine: Engine, base: str, run: str, placement: Placement) -> Ite
             cpuset=",".join(map(str, placement.backing_cpus)) if engine.has_cpuset else "",
             memory=_MEMORY,
         )
-    )
-    try:
-        yield container
-    finally:
-        with contextlib.suppress(StackError, EnvironmentFault):
-            container.remove()
+        self._container: Container | None = None
+
+    def output(self, command: Sequence[str]) -> str:
+        """Run a command in it; give what it printed.
+
+        Raises:
+            StackError: It fails.
+            EnvironmentFault: The engine is gone.
+        """
+        if self._container is not None:
+            try:
+                return self._container.output(command)
+            except StackError:
+                self._container.remove()
+        self._container = self._engine.start(self._spec)
+        return self._container.output(command)
 
 
 class Counters:
@@ -191,8 +223,9 @@ class Counters:
             StackError: The container that reads is gone.
             EnvironmentFault: The engine is.
         """
-        here = read_counters((), client_cpus)
+        # there first: what is read here is read at once, and its time is that of both
         there = self._output(("cat", "/proc/stat", "/proc/vmstat"))
+        here = read_counters((), client_cpus)
         swapped = _swapped(there)
         if here.swapped is not None and swapped is not None:
             swapped += here.swapped

@@ -44,6 +44,7 @@ LOAD_LABEL = "toolkit.load"
 _START_HINT = "Start the Docker engine, or take --runtime process."
 _LOG_LINES = 20
 _INTERVAL = 0.05
+_HURRY = 5
 _LOG_CONFIG = LogConfig(type="json-file", config={"max-size": "10m", "max-file": "1"})
 
 
@@ -636,6 +637,7 @@ class Engine:
             StackError: The engine refused.
             EnvironmentFault: The engine is gone, the port taken, the disk full.
         """
+        self._lead()
         limits: dict[str, Any] = {
             "mem_limit": spec.memory,
             "memswap_limit": spec.memory,  # no swap: a swapping server is not slower, it is broken
@@ -692,6 +694,7 @@ class Engine:
         Raises:
             EnvironmentFault: The engine is gone.
         """
+        self._lead()
         with self._translated("looking for containers left over"):
             found = self._client.containers.list(
                 all=True, filters={"label": f"{RUN_LABEL}={run}"}, ignore_removed=True
@@ -721,11 +724,35 @@ class Engine:
     def _translated(self, action: str) -> contextlib.AbstractContextManager[None]:
         return _translated(action, self._address)
 
+    def _lead(self) -> None:
+        """See that there is a way to it: it may have been away for some time."""
+        if self._tunnel is not None:
+            self._tunnel.lead()
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
         if self._tunnel is not None:
             self._tunnel.close()
+
+
+def clear(engine: Engine, named: str, run: str, note: Callable[[str], None]) -> None:
+    """Remove what a machine that was away for some time still has, or say that it is still away.
+
+    Args:
+        engine: Of the machine.
+        named: What it is called.
+        run: Label of what is removed.
+        note: Told what could not be.
+    """
+    try:
+        with engine.hurrying(_HURRY):
+            engine.remove_labelled(run)
+    except (StackError, EnvironmentFault) as error:
+        note(
+            f"{named} may still have containers of this run: {error}. "
+            f"`docker ps -a --filter label={RUN_LABEL}={run}` there shows them."
+        )
 
 
 def own_name() -> str:
@@ -745,10 +772,12 @@ def _owner(pid: int) -> str | None:
         return None
 
 
-def remove_containers(run: str, engine_name: str = "") -> None:
-    """Remove all containers of a run, if the engine still answers; see ``Engine.connect``."""
+def remove_containers(run: str, engine_name: str = "") -> bool:
+    """Remove all containers of a run; say whether the engine answered, see ``Engine.connect``."""
     with (
         contextlib.suppress(StackError, EnvironmentFault),
         contextlib.closing(Engine.connect(engine_name)) as engine,
     ):
         engine.remove_labelled(run)
+        return True
+    return False

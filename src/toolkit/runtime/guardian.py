@@ -57,7 +57,9 @@ class Guardian:
         assert self._process.stdin is not None  # noqa: S101 - likewise
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        self._process.wait(timeout=60)
+        # one that waits for an engine that is away goes on by itself
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=60)
 
     @contextlib.contextmanager
     def watching_group(
@@ -192,9 +194,9 @@ def _carry_out(charge: str) -> None:
         from toolkit.runtime.engine import remove_containers  # noqa: PLC0415 - the SDK is heavy
 
         run, _, engine = rest.partition(" ")
-        remove_containers(run, engine)
-        time.sleep(_IN_FLIGHT)
-        remove_containers(run, engine)
+        if remove_containers(run, engine):
+            time.sleep(_IN_FLIGHT)
+            remove_containers(run, engine)
 
 
 def main() -> None:

@@ -38,10 +38,12 @@ class Reach:
         host_network: Whether stacks and services are in that machine's own network; otherwise each
             has one of its own, and a port that is published at the address.
         direct: Whether a container in a network of its own is reached at that one's address.
+        elsewhere: Whether that is another machine, or as good as one: others may reach it, too.
         wanted: Port of servers, 0 for any that is free.
     """
 
     address: str = LOOPBACK
+    elsewhere: bool = False
     host_network: bool
     direct: bool
     wanted: int = 0
@@ -95,13 +97,12 @@ class Reach:
                 hint="Say with --target-address where servers answer there.",
             )
         return cls(
-            address=_number(host), host_network=network != "bridge", direct=False, wanted=port
+            address=_number(host),
+            elsewhere=True,
+            host_network=network != "bridge",
+            direct=False,
+            wanted=port,
         )
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether servers are reached over a network."""
-        return self.address != LOOPBACK
 
     def port_of_server(self) -> int:
         """Give the port for a server: the wanted one, or any that is free.
@@ -126,9 +127,10 @@ class Reach:
         for port in (wanted,) if wanted else random.sample(_PORTS, _TRIES):
             if refusal(self.address, port) is not None:
                 return port
+        tried = f"port {wanted}" if wanted else f"each of {_TRIES} ports"
         raise EnvironmentFault(
-            f"port {wanted} at {self.address} is taken",
-            hint="Give another one with --target-port, or 0 for any that is free.",
+            f"{tried} at {self.address} is taken: somebody answers there",
+            hint="Give another one with --target-port, or another address.",
         )
 
 

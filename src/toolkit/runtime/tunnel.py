@@ -22,12 +22,13 @@ _CONNECT = 10
 """Seconds within which a host answers."""
 
 _OPTIONS = (
+    # nobody is there to be asked when the toolkit was killed, and what it left is removed
+    "BatchMode=yes",
     # a connection that others share would not end with this one, nor by its own clock
     "ControlPath=none",
     f"ConnectTimeout={_CONNECT}",
     "ServerAliveInterval=2",
     "ServerAliveCountMax=2",
-    "ExitOnForwardFailure=yes",
     "StreamLocalBindUnlink=yes",
 )
 _WHERE = ("docker", "context", "inspect", "--format", "'{{.Endpoints.docker.Host}}'")
@@ -48,8 +49,10 @@ class Tunnel:
         folder: Where the socket is; nobody else may enter it.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-        self._process = process
+    def __init__(self, url: str, there: str, folder: Path) -> None:
+        self._url = url
+        self._there = there
+        self._process: subprocess.Popen[bytes] | None = None
         self.folder = folder
 
     @classmethod
@@ -61,27 +64,18 @@ class Tunnel:
         """
         if shutil.which("ssh") is None:
             raise EnvironmentFault(f"there is no ssh, which {url} takes")
-        there = _ask(url, _WHERE)
+        there = _ask(url)
         if not there.startswith("unix://"):
             raise EnvironmentFault(
                 f"the docker command at {url} speaks to {there or 'nothing'}",
                 hint="Name that engine itself, or have that command use a socket there.",
             )
-        folder = Path(tempfile.mkdtemp(prefix="toolkit-ssh-"))
-        forward = f"{folder}/docker.sock:{there.removeprefix('unix://')}"
-        with _without_interrupts(), (folder / "said").open("wb") as said:
-            process = subprocess.Popen(
-                [*_command(url, "-L", forward), _STAY],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-            )
-        tunnel = cls(process, folder)
-        try:
-            tunnel._wait(url)
-        except BaseException:
-            tunnel.close()
-            raise
+        with contextlib.ExitStack() as opened:
+            folder = Path(tempfile.mkdtemp(prefix="toolkit-ssh-"))
+            tunnel = cls(url, there.removeprefix("unix://"), folder)
+            opened.callback(tunnel.close)
+            tunnel.lead()
+            opened.pop_all()
         return tunnel
 
     @property
@@ -89,8 +83,38 @@ class Tunnel:
         """Where the engine answers on this machine."""
         return f"unix://{self.folder}/docker.sock"
 
+    def lead(self) -> None:
+        """Connect, or connect again if the connection has ended: a host may have been away.
+
+        Raises:
+            EnvironmentFault: The host cannot be reached.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        socket, said = self.folder / "docker.sock", self.folder / "said"
+        socket.unlink(missing_ok=True)
+        with _without_interrupts(), said.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*_command(self._url, "-L", f"{socket}:{self._there}"), _STAY],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _DEADLINE
+        while not socket.exists():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise _unreachable(self._url, said.read_text(encoding="utf-8", errors="replace"))
+            time.sleep(_LOOK)
+
     def close(self) -> None:
         """End the connection."""
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
         assert self._process.stdin is not None  # noqa: S101 - for the type checker: a pipe
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -99,21 +123,13 @@ class Tunnel:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _wait(self, url: str) -> None:
-        deadline = time.monotonic() + _DEADLINE
-        while not (self.folder / "docker.sock").exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                said = (self.folder / "said").read_text(encoding="utf-8", errors="replace")
-                raise _unreachable(url, said)
-            time.sleep(_LOOK)
 
 
-def _ask(url: str, command: tuple[str, ...]) -> str:
+def _ask(url: str) -> str:
+    """Ask where the engine of a host is."""
     try:
         done = subprocess.run(
-            [*_command(url), *command],
+            [*_command(url, "-o", "ClearAllForwardings=yes"), *_WHERE],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
