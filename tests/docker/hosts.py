@@ -5,16 +5,24 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from toolkit.measured import Failure
+from toolkit.store import Store
 
 HERE = "10.213.0.1"
 """Address of this machine that all hosts reach."""
 
 _DEADLINE = 60.0
+
+Started = subprocess.Popen[str]
+Commands = Callable[..., Started]
 
 
 @dataclass
@@ -82,6 +90,49 @@ class DockerHost:
         """Kill the daemon, not its containers."""
         self.daemon.kill()
         self.daemon.wait()
+
+
+@contextlib.contextmanager
+def commands(folder: Path) -> Iterator[Commands]:
+    """Give a function that starts the toolkit in a folder; what still runs at the end is killed."""
+    started: list[Started] = []
+
+    def start(*arguments: str, by: Sequence[str] = ("-m", "toolkit")) -> Started:
+        process = subprocess.Popen(
+            [sys.executable, *by, *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def until(condition: Callable[[], Any], seconds: float) -> None:
+    """Wait for something to become true.
+
+    Raises:
+        AssertionError: It has not, in so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def failure_of(folder: Path) -> Failure:
+    """Give the one outcome of the last run in a folder, which has failed."""
+    (outcome,) = Store(folder / "results").load().outcomes
+    assert isinstance(outcome, Failure)
+    return outcome
 
 
 def possible() -> str:

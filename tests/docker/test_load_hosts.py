@@ -10,19 +10,29 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from rich.console import Console
 
-from tests.docker.hosts import HERE, DockerHost, docker_hosts, possible, restart
+from tests.docker.hosts import (
+    HERE,
+    Commands,
+    DockerHost,
+    Started,
+    commands,
+    docker_hosts,
+    failure_of,
+    possible,
+    restart,
+    until,
+)
 from toolkit.catalog import Catalog, root
 from toolkit.config import ImageConfig
 from toolkit.errors import EnvironmentFault
-from toolkit.measured import Failure, Measurement, Run
+from toolkit.measured import Measurement, Run
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine
 from toolkit.runtime.images import Images
@@ -31,7 +41,6 @@ from toolkit.store import Store
 
 RATE = 200
 LONG = ("--duration", "40", "--users", "8")
-Bench = Callable[..., "subprocess.Popen[str]"]
 
 pytestmark = pytest.mark.skipif(
     bool(possible()) and os.environ.get("CI") != "true", reason=possible() or "-"
@@ -85,31 +94,20 @@ def target(hosts: list[DockerHost]) -> Iterator[tuple[str, dict[str, int]]]:
 @pytest.fixture
 def bench(
     hosts: list[DockerHost], target: tuple[str, dict[str, int]], tmp_path: Path
-) -> Iterator[Bench]:
+) -> Iterator[Commands]:
     """Load the target from both hosts."""
-    started: list[subprocess.Popen[str]] = []
+    with commands(tmp_path) as start:
 
-    def start(*more: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "toolkit", "bench", "--target", target[0], "--get", "/"),
+        def bench(*more: str) -> Started:
+            return start(
+                *("bench", "--target", target[0], "--get", "/"),
                 *("--yes-this-is-mine", "--most-rate", f"{RATE}", "--rounds", "1"),
                 *("--rates", "none", "--warmup", "0.3", "--load-address", HERE),
                 *("--load-hosts", ",".join(host.url for host in hosts), "--load-workers", "1"),
                 *more,
-            ],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+            )
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield bench
 
 
 def stored(tmp_path: Path) -> Run:
@@ -121,13 +119,6 @@ def loading(hosts: list[DockerHost], askers: dict[str, int]) -> None:
     until(lambda: len(askers) > len(hosts) and min(askers.values()) > 0, 60)
 
 
-def until(condition: Callable[[], Any], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def at_rest(askers: dict[str, int]) -> bool:
     """Tell whether nobody asks for a second."""
     before = sum(askers.values())
@@ -135,14 +126,8 @@ def at_rest(askers: dict[str, int]) -> bool:
     return sum(askers.values()) == before
 
 
-def failure_of(run: Run) -> Failure:
-    (outcome,) = run.outcomes
-    assert isinstance(outcome, Failure)
-    return outcome
-
-
 def test_two_hosts_make_one_load_and_every_request_is_counted_once(
-    bench: Bench,
+    bench: Commands,
     hosts: list[DockerHost],
     target: tuple[str, dict[str, int]],
     tmp_path: Path,
@@ -173,7 +158,7 @@ def test_two_hosts_make_one_load_and_every_request_is_counted_once(
 
 
 def test_a_host_that_is_cut_off_makes_no_number_and_leaves_nothing(
-    bench: Bench,
+    bench: Commands,
     hosts: list[DockerHost],
     target: tuple[str, dict[str, int]],
     tmp_path: Path,
@@ -188,7 +173,7 @@ def test_a_host_that_is_cut_off_makes_no_number_and_leaves_nothing(
     finally:
         hosts[1].connect()
     assert process.returncode == 4, err
-    lost = failure_of(stored(tmp_path))
+    lost = failure_of(tmp_path)
     assert "1 of 2 load processes said nothing for 5 s, on " in lost.message
     assert "-2-1: what the others did is not the load" in lost.message
     assert took < 15
@@ -196,7 +181,7 @@ def test_a_host_that_is_cut_off_makes_no_number_and_leaves_nothing(
 
 
 def test_a_daemon_that_is_killed_makes_no_number_and_its_load_ends(
-    bench: Bench,
+    bench: Commands,
     hosts: list[DockerHost],
     target: tuple[str, dict[str, int]],
     tmp_path: Path,
@@ -209,7 +194,7 @@ def test_a_daemon_that_is_killed_makes_no_number_and_its_load_ends(
     took = time.monotonic() - began
     try:
         assert process.returncode == 4, err
-        assert "is gone: " in failure_of(stored(tmp_path)).message
+        assert "is gone: " in failure_of(tmp_path).message
         assert took < 15
         assert "may still have containers of this run" in err
         # what it has started ends with the master, though nobody could tell the daemon
@@ -223,7 +208,7 @@ def test_a_daemon_that_is_killed_makes_no_number_and_its_load_ends(
 
 
 def test_nothing_is_left_on_any_host_when_the_tool_is_killed(
-    bench: Bench, hosts: list[DockerHost], target: tuple[str, dict[str, int]]
+    bench: Commands, hosts: list[DockerHost], target: tuple[str, dict[str, int]]
 ) -> None:
     process = bench(*LONG)
     loading(hosts, target[1])
@@ -344,7 +329,7 @@ def test_an_ssh_host_that_says_nothing_any_more_is_missed(
     assert not folder.exists()
 
 
-def test_a_host_that_is_not_there_is_said_at_once(bench: Bench) -> None:
+def test_a_host_that_is_not_there_is_said_at_once(bench: Commands) -> None:
     process = bench("--load-hosts", "unix:///nowhere.sock")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 3

@@ -2,22 +2,30 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 from rich.console import Console
 
-from tests.docker.hosts import HERE, DockerHost, docker_hosts, possible, restart
+from tests.docker.hosts import (
+    HERE,
+    Commands,
+    DockerHost,
+    Started,
+    commands,
+    docker_hosts,
+    failure_of,
+    possible,
+    restart,
+    until,
+)
 from toolkit.catalog import Catalog, root
 from toolkit.cli.wiring import session
 from toolkit.config import Config, ImageConfig, RuntimeConfig
-from toolkit.measured import Failure, Measurement, Run
+from toolkit.measured import Measurement, Run
 from toolkit.model import Need
 from toolkit.progress import Progress
 from toolkit.runtime.engine import Engine
@@ -27,7 +35,6 @@ from toolkit.store import Store
 STACK = "flask/gunicorn-gthread"
 USERS = 8
 LONG = ("--workloads", "list", "--duration", "40", "--users", f"{USERS}")
-Bench = Callable[..., "subprocess.Popen[str]"]
 
 APART = """
 import runpy, sys
@@ -60,39 +67,22 @@ def host(engine: Engine) -> Iterator[DockerHost]:
 
 
 @pytest.fixture
-def bench(host: DockerHost, tmp_path: Path) -> Iterator[Bench]:
-    started: list[subprocess.Popen[str]] = []
+def bench(host: DockerHost, tmp_path: Path) -> Iterator[Commands]:
+    with commands(tmp_path) as start:
 
-    def start(*more: str, command: tuple[str, ...] = ("-m", "toolkit")) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(
-            [
-                *(sys.executable, *command, "bench", "--stacks", STACK),
+        def bench(*more: str, **how: Sequence[str]) -> Started:
+            return start(
+                *("bench", "--stacks", STACK),
                 *("--target-host", host.url, "--target-address", host.address),
                 *("--rounds", "1", "--rates", "none", "--warmup", "0.3", *more),
-            ],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
+                **how,
+            )
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+        yield bench
 
 
 def stored(tmp_path: Path) -> Run:
     return Store(tmp_path / "results").load()
-
-
-def until(condition: Callable[[], Any], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def under_load(host: DockerHost) -> None:
@@ -101,14 +91,8 @@ def under_load(host: DockerHost) -> None:
     time.sleep(1)
 
 
-def failure_of(run: Run) -> Failure:
-    (outcome,) = run.outcomes
-    assert isinstance(outcome, Failure)
-    return outcome
-
-
 def test_a_server_elsewhere_and_its_database_are_measured_and_gone_afterwards(
-    bench: Bench, host: DockerHost, tmp_path: Path
+    bench: Commands, host: DockerHost, tmp_path: Path
 ) -> None:
     process = bench("--workloads", "db-read", "--duration", "1", "--users", "4", "--json")
     out, err = process.communicate(timeout=180)
@@ -128,12 +112,12 @@ def test_a_server_elsewhere_and_its_database_are_measured_and_gone_afterwards(
 
 
 def test_what_else_its_cpus_do_is_read_there(
-    bench: Bench, host: DockerHost, tmp_path: Path
+    bench: Commands, host: DockerHost, tmp_path: Path
 ) -> None:
     """A CPU of the same number is not the load generator's, and neither is it read here."""
     process = bench(
         *("--workloads", "list", "--duration", "1", "--users", "4", "--quiet"),
-        command=("-c", APART),
+        by=("-c", APART),
     )
     _, err = process.communicate(timeout=180)
     assert process.returncode in (0, 4), err
@@ -150,7 +134,7 @@ def test_what_else_its_cpus_do_is_read_there(
     assert host.left() == []
 
 
-def test_load_is_made_on_a_third_machine(bench: Bench, host: DockerHost, tmp_path: Path) -> None:
+def test_load_is_made_on_a_third_machine(bench: Commands, host: DockerHost, tmp_path: Path) -> None:
     process = bench(
         *("--workloads", "list", "--duration", "1", "--users", "4", "--quiet"),
         *("--load-hosts", "unix:///var/run/docker.sock"),
@@ -166,7 +150,7 @@ def test_load_is_made_on_a_third_machine(bench: Bench, host: DockerHost, tmp_pat
     assert host.left() == []
 
 
-def test_no_load_is_made_where_servers_are(bench: Bench, host: DockerHost) -> None:
+def test_no_load_is_made_where_servers_are(bench: Commands, host: DockerHost) -> None:
     process = bench("--load-hosts", host.url, "--load-address", HERE)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -175,7 +159,7 @@ def test_no_load_is_made_where_servers_are(bench: Bench, host: DockerHost) -> No
 
 
 def test_a_host_that_is_cut_off_makes_no_number_and_keeps_nothing(
-    bench: Bench, host: DockerHost, tmp_path: Path
+    bench: Commands, host: DockerHost, tmp_path: Path
 ) -> None:
     process = bench(*LONG)
     under_load(host)
@@ -187,14 +171,14 @@ def test_a_host_that_is_cut_off_makes_no_number_and_keeps_nothing(
     finally:
         host.connect()
     assert process.returncode == 4, err
-    assert f"{host.address}, cannot be reached any more" in failure_of(stored(tmp_path)).message
+    assert f"{host.address}, cannot be reached any more" in failure_of(tmp_path).message
     assert "may still have containers" not in err
     assert took < 15
     assert host.left() == []
 
 
 def test_a_daemon_that_is_killed_makes_no_number_and_the_next_run_removes_what_is_left(
-    bench: Bench, host: DockerHost, tmp_path: Path
+    bench: Commands, host: DockerHost, tmp_path: Path
 ) -> None:
     process = bench(*LONG)
     under_load(host)
@@ -204,7 +188,7 @@ def test_a_daemon_that_is_killed_makes_no_number_and_the_next_run_removes_what_i
         _, err = process.communicate(timeout=60)
         took = time.monotonic() - began
         assert process.returncode == 4, err
-        assert f"at {host.url} does not answer" in failure_of(stored(tmp_path)).message
+        assert f"at {host.url} does not answer" in failure_of(tmp_path).message
         assert took < 15
     finally:
         restart(host)
@@ -213,7 +197,7 @@ def test_a_daemon_that_is_killed_makes_no_number_and_the_next_run_removes_what_i
     assert host.left() == []
 
 
-def test_nothing_is_left_there_when_the_tool_is_killed(bench: Bench, host: DockerHost) -> None:
+def test_nothing_is_left_there_when_the_tool_is_killed(bench: Commands, host: DockerHost) -> None:
     process = bench(*LONG)
     under_load(host)
     process.kill()
