@@ -1,6 +1,8 @@
 """Claims that hold for every folder under deploy/servers/."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -212,3 +214,24 @@ def test_the_manual_agrees_with_the_folders() -> None:
         for knob in KNOBS.keys() - {"keep_alive"}:
             assert row[knob.replace("_", " ")] == ("yes" if knob in FLAGS[name] else "-"), knob
         assert re.search(rf"^### .*\b{name}\b", text, re.MULTILINE)
+
+
+def test_the_page_says_what_every_case_came_to() -> None:
+    cases = json.loads(
+        (CATALOG.path / "results/reference/every_case.json").read_text(encoding="utf-8")
+    )["cases"]
+    page = " ".join((CATALOG.path / "docs/servers.md").read_text(encoding="utf-8").split())
+    outcomes = Counter(case["outcome"] for case in cases)
+    assert set(outcomes) == {"served", "broken upstream"}
+    stacks = {stack.id for stack in CATALOG.select_stacks(("*",))}
+    workloads = {item.id for item in CATALOG.select_workloads(("*",))}
+    every = {(kind, a, b) for kind in ("docker", "process") for a in stacks for b in workloads}
+    assert {(case["runtime"], case["stack"], case["workload"]) for case in cases} == every
+    assert f"{len(stacks)} stacks under {len(workloads)} workloads" in page
+    assert (
+        f"Of {len(cases):,} cases {outcomes['served']:,} were served, "
+        f"{outcomes['broken upstream']} are these"
+    ) in page
+    table = page.partition("## What runs on what")[2].partition("Tried by")[0]
+    for stack in {case["stack"] for case in cases if case["outcome"] != "served"}:
+        assert stack in table
