@@ -1,6 +1,7 @@
 """Load on other hosts: where they find this machine, and what becomes of them."""
 
 import io
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.unit.test_targets import as_theirs, shown
+from toolkit.catalog import root
 from toolkit.errors import ConfigError, EnvironmentFault, LoadError
 from toolkit.load.fleet import DockerFleet, _Host, own_address
 from toolkit.measured import LoadHost, Run
 from toolkit.runtime.guardian import read_charges
+from toolkit.stats import paired_ratio
 from toolkit.store import dumps, loads
 
 FACTS = LoadHost(name="load-1", engine="28.0 on Debian", cpus=8, workers=4)
@@ -70,6 +73,20 @@ def test_a_host_that_is_gone_is_missed_and_not_asked_all_the_time(
 def test_the_guardian_is_told_on_which_engine() -> None:
     lines = io.StringIO("containers r1\ncontainers r1 ssh://a\n-containers r1\n")
     assert read_charges(lines) == ["containers r1 ssh://a"]
+
+
+def test_the_page_says_what_two_hosts_measure_where_one_does() -> None:
+    rounds = json.loads((root() / "results/reference/load_hosts.json").read_text())["rounds"]
+    page = (root() / "docs/targets.md").read_text(encoding="utf-8")
+    assert f"In {len(rounds)}\nrounds" in page
+    cells = []
+    for metric in ("capacity", "p50", "p99"):
+        ratio = paired_ratio([r["two"][metric] for r in rounds], [r["one"][metric] for r in rounds])
+        assert ratio.low is not None
+        assert ratio.high is not None
+        assert ratio.low < 1 < ratio.high
+        cells.append(f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]")
+    assert f"| {' | '.join(cells)} |" in page
 
 
 def test_a_run_says_where_its_load_was_made(ten_rounds: Run) -> None:
