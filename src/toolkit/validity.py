@@ -516,7 +516,8 @@ def _swapped(e: Evidence) -> Finding | None:
     if e.server is not None and e.server.swapped:
         return _warned("swap", f"{format_bytes(e.server.swapped)} of the server were swapped out")
     if e.host.swapped:
-        return _warned("swap", f"the machine swapped {e.host.swapped} pages")
+        where = "the two machines" if e.placement.apart else "the machine"
+        return _warned("swap", f"{where} swapped {e.host.swapped} pages")
     return None
 
 

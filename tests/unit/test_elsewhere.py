@@ -1,6 +1,7 @@
 """Servers on another Docker host: where they are reached, what that machine is and does."""
 
 import contextlib
+import io
 import json
 import socket
 import stat
@@ -14,9 +15,11 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests.unit.test_targets import shown
 from toolkit import machine
+from toolkit.catalog import Catalog, root
 from toolkit.cli import main
 from toolkit.contrast import differences
 from toolkit.deployment.evidence import evidence_of
@@ -24,6 +27,8 @@ from toolkit.errors import ConfigError, EnvironmentFault, StackError
 from toolkit.measured import Run, ServerHost
 from toolkit.model import Placement
 from toolkit.placement import MOST_BACKING_CPUS, place_apart
+from toolkit.plan import make_plan
+from toolkit.report.plan import show as show_plan
 from toolkit.runtime import reach
 from toolkit.runtime.elsewhere import Counters, Sleeper
 from toolkit.runtime.engine import ContainerSpec, Engine, clear, own_name
@@ -377,6 +382,24 @@ def test_a_run_says_on_which_machine_its_servers_were(ten_rounds: Run) -> None:
     text = " ".join(shown(run).split())
     assert "Server host big-1: 64 CPUs, A CPU" in text
     assert "of big-1, load generator on CPU" in text
+
+
+def test_a_plan_shows_the_commands_as_they_will_be_there(ten_rounds: Run) -> None:
+    (stack,) = Catalog(root()).select_stacks(("flask/gunicorn-sync",))
+    plan = make_plan(
+        stacks=(stack,),
+        workloads=Catalog(root()).select_workloads(("list",)),
+        rounds=1,
+        load=ten_rounds.load,
+        baseline="",
+        seed=1,
+    )
+    out = io.StringIO()
+    run = elsewhere(ten_rounds)
+    console = Console(file=out, width=140)
+    show_plan(plan, run.knobs, run.placement, run.runtime, console)
+    assert "--bind 192.0.2.7:8000" in out.getvalue()
+    assert "of big-1, load generator on CPU" in out.getvalue()
 
 
 def test_what_is_deployed_names_the_machine_that_served(ten_rounds: Run) -> None:

@@ -33,7 +33,8 @@ def show(
         console.print(Text(f"Started for the run: {' and '.join(needs)}, on CPU {backing}."))
     console.print(Text(f"Baseline: {plan.baseline}. Seed of the order: {plan.seed}."))
     if runtime.ours:
-        console.print(_commands(plan, knobs))
+        host = "127.0.0.1" if runtime.host is None else runtime.host.address
+        console.print(_commands(plan, knobs, host))
     order = Table("round", "trials in order", box=SIMPLE_HEAD, pad_edge=False)
     for (stage, number), trials in groupby(plan.trials, lambda trial: (trial.stage, trial.round)):
         cases = ", ".join(trial.case for trial in trials)
@@ -41,9 +42,9 @@ def show(
     console.print(order)
 
 
-def _commands(plan: Plan, knobs: Knobs) -> Table:
+def _commands(plan: Plan, knobs: Knobs, host: str) -> Table:
     commands = Table("stack", "command", box=SIMPLE_HEAD, pad_edge=False)
     for stack in plan.stacks:
-        environment = environment_of(stack.knobs(knobs), host="127.0.0.1", port=8000)
+        environment = environment_of(stack.knobs(knobs), host=host, port=8000)
         commands.add_row(Text(stack.id), Text(" ".join(argv_of(stack, environment))))
     return commands
