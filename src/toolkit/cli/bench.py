@@ -174,6 +174,7 @@ def command(
     from toolkit.cli.outputs import read_telling
     from toolkit.cli.settled import beside_settings, is_described, own_settings
     from toolkit.config import AGAINST_ITSELF, EVERYTHING, QUICK, load_config, with_flags
+    from toolkit.errors import ConfigError
 
     told = read_telling(texts, as_json=as_json, quiet=quiet)
     folder, target = place_of(own or "", Path.cwd())
@@ -223,9 +224,9 @@ def command(
         elif not config.runtime.target_host and (
             given["runtime_load_hosts"] or given["runtime_load_join"]
         ):
-            raise click.UsageError(
-                "--load-hosts and --load-join go with --target or --target-host: on loopback "
-                "nobody else reaches a server."
+            raise ConfigError(
+                "--load-hosts and --load-join go with --target or --target-host",
+                hint="On loopback nobody else reaches a server.",
             )
         elif images:
             _refuse_reference_choices(chosen_there)

@@ -127,6 +127,9 @@ def _unreachable(error: Exception, where: str) -> EnvironmentFault:
     named, where = bool(where), where or os.environ.get("DOCKER_HOST") or "the default address"
     text = str(error)
     if named:
+        # what the SDK says of it is a tuple in a sentence
+        known = {"No such file": "there is no such socket", "refused": "it refuses connections"}
+        text = next((said for part, said in known.items() if part in text), text)
         return EnvironmentFault(f"no Docker engine answers at {where}: {text}", hint=_hint(where))
     if "Permission denied" in text:
         return EnvironmentFault(
