@@ -142,18 +142,32 @@ def require_contract(
 
     Raises:
         StackError: It does not; the message has the first violation, the log all of them and the
-            last lines of the server.
+            last lines of the server. Or it had too little memory, which is said instead.
     """
     found = find_violations(service, exchanges, keep_alive=stack.server.keep_alive)
     wrong = judge(stack, exchanges, found, broken).wrong
     if wrong:
+        log = "\n".join((*map(str, wrong), service.log_tail())).strip()
+        killed = _killed_for_memory(service)
+        if killed:
+            raise StackError(
+                f"{killed} of its processes killed for want of memory while it was checked",
+                log=log,
+                hint="Give it more memory (--memory) or fewer workers.",
+            )
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         # an app of the user's own has none
         fault = "breaks the contract" if stack.app.contract else "does not serve as it should"
-        raise StackError(
-            f"{fault}: {wrong[0]}{more}",
-            log="\n".join((*map(str, wrong), service.log_tail())).strip(),
-        )
+        raise StackError(f"{fault}: {wrong[0]}{more}", log=log)
+
+
+def _killed_for_memory(service: Served) -> int:
+    """Count the processes of a service that were killed for want of memory; 0 if not known."""
+    try:
+        usage = service.usage()
+    except StackError:
+        return 0
+    return (usage.oom_kills or 0) if usage else 0
 
 
 def _check_all(

@@ -92,9 +92,13 @@ class Served:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.oom_kills: int | None = None
+        self.gone = False
 
     def usage(self) -> Usage:
-        raise NotImplementedError
+        if self.gone:
+            raise StackError("the server is gone")
+        return Usage(at=0, cpu_user=0, cpu_system=0, memory=1, oom_kills=self.oom_kills)
 
     def stop(self) -> float | None:
         return None
@@ -261,6 +265,21 @@ def test_only_a_stack_that_keeps_its_contract_or_is_excused_is_let_through(
     with pytest.raises(StackError, match=r"breaks the contract: x: status 200.*1 more") as caught:
         require_contract(service, STACK, [bad, bad], ())
     assert "last words" in caught.value.log
+
+
+def test_what_was_killed_for_want_of_memory_is_not_called_a_broken_contract(
+    service: Served,
+) -> None:
+    service.oom_kills = 2
+    require_contract(service, STACK, [exchange()], ())
+    with pytest.raises(StackError, match=r"^2 of its processes killed for want of mem") as caught:
+        require_contract(service, STACK, [exchange(statuses=(201,))], ())
+    assert "--memory" in caught.value.hint
+    assert "status 200" in caught.value.log
+    assert "last words" in caught.value.log
+    service.gone = True
+    with pytest.raises(StackError, match="breaks the contract"):
+        require_contract(service, STACK, [exchange(statuses=(201,))], ())
 
 
 class Serving:
