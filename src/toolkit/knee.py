@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from toolkit.measured import PhaseResult
 from toolkit.plan import RAMP_GROWTH
 
-_NEAR = 0.95
+NEAR = 0.95
+"""Part of the most throughput from which a step of a ramp is as good, but for noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Knee:
 def find_knee(phases: Sequence[PhaseResult]) -> Knee | None:
     """Find the knee; None if nothing was answered."""
     most = max((phase.load.throughput for phase in phases), default=0.0)
-    near = [phase.phase.users for phase in phases if phase.load.throughput >= _NEAR * most]
+    near = [phase.phase.users for phase in phases if phase.load.throughput >= NEAR * most]
     return Knee(users=min(near), full_users=max(near), throughput=most) if most else None
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from toolkit.knee import NEAR
 from toolkit.tuning.choice import Choice, Member, choose
 from toolkit.tuning.look import Look
 from toolkit.tuning.rounds import RUNGS, contenders, survivors
@@ -37,6 +38,8 @@ class World:
         each: Bytes of a process; a parent has as many.
         limit: Seconds that the slowest answers may take.
         noise: Standard deviation of the logarithm of what is measured.
+        lock: What each doubling of a process's threads adds to the CPU of an answer, as a part of
+            it: they take the one lock of their interpreter from each other.
     """
 
     space: Space
@@ -45,6 +48,7 @@ class World:
     each: int
     limit: float
     noise: float = 0.05
+    lock: float = 0.0
 
     def throughput(self, candidate: Candidate, users: int) -> float:
         """Give the answers/s that so many users get, in the mean.
@@ -56,7 +60,8 @@ class World:
         slots = math.inf if server.holds is Concurrency.NOTHING else candidate.size
         cores = min(self.space.cpus, candidate.workers)
         crowd = max(candidate.workers / self.space.cores, 1.0)
-        cost = self.cpu[server.name] * (1 + 0.01 * math.log2(candidate.threads * crowd))
+        crowding = 0.01 * math.log2(candidate.threads * crowd)
+        cost = self.cpu[server.name] * (1 + crowding + self.lock * math.log2(candidate.threads))
         waiting = min(users, slots) / (self.wait + cost)
         computing = cores / cost
         return float((waiting**-8 + computing**-8) ** (-1 / 8))
@@ -103,7 +108,8 @@ class World:
             if len(seen) > 2 and all(r <= 1.05 * before for _, r in seen[-2:]):
                 break
         kept = [step for step in seen if self.keeps(*step)]
-        users, rate = max(kept, key=lambda step: step[1]) if kept else seen[0]
+        rate = max((rate for _, rate in kept), default=seen[0][1])
+        users = max((n for n, r in kept if r >= NEAR * rate), default=1)
         cost = self.cpu[candidate.server]
         return Look(
             candidate=candidate,

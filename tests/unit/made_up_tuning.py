@@ -13,6 +13,7 @@ from toolkit.backing import Backings
 from toolkit.errors import StackError
 from toolkit.measured import (
     Calibration,
+    CpuTimes,
     HostReading,
     LoadResult,
     Outcome,
@@ -85,6 +86,7 @@ class Machine:
     Attributes:
         failing: Servers that do not start.
         interrupt: Number of the load at which the user presses Ctrl-C.
+        stolen_until: Number of the last load during which half of the CPU goes to others.
         ran: What was run, on which stack.
     """
 
@@ -95,6 +97,7 @@ class Machine:
     interrupt: int | None = None
     open: int = 0
     built: list[str] = field(default_factory=list)
+    stolen_until: int = 0
     ran: list[tuple[str, Phase]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     facts: RuntimeFacts = field(
@@ -105,6 +108,8 @@ class Machine:
     _now: float = 0.0
     _aimed: str = ""
     _busy: float = 0.0
+    _read: float = 0.0
+    _stolen: float = 0.0
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
@@ -185,6 +190,17 @@ class Machine:
             rate=rate, users=rate * waiting, offered=offered, kept=kept, late=offered - kept
         )
 
+    # a machine
+
+    def read_host(self) -> HostReading:
+        if not self.stolen_until:
+            return HostReading(at=0.0, wall=0.0)
+        self._read += 1
+        self._stolen += 0.5 if len(self.ran) <= self.stolen_until else 0.0
+        idle = self._read - self._stolen
+        server = CpuTimes(busy=0.0, idle=idle, steal=self._stolen)
+        return HostReading(at=self._read, wall=0.0, server=server)
+
     # an observer
 
     def planned(self, *_: object) -> None: ...
@@ -217,7 +233,11 @@ def tuned(
     load = LoadSettings(rates=(0.5,), rate_rounds=2, slo=slo, most_users=256)
     run = make_run(
         placement=Placement(
-            server_cpus=(), client_cpus=(), cpus=world.space.cpus, memory=512 * MIB
+            # who has no CPU of its own cannot have lost it to others
+            server_cpus=(0,) if machine.stolen_until else (),
+            client_cpus=(),
+            cpus=world.space.cpus,
+            memory=512 * MIB,
         ),
         trials=(),
         stacks=(),
@@ -236,7 +256,7 @@ def tuned(
         exchanges=lambda app: (),
         backings=Backings(machine, secret="s"),  # type: ignore[arg-type]
         broken=broken,
-        read_host=lambda: HostReading(at=0.0, wall=0.0),
+        read_host=machine.read_host,
         calibrate=lambda client, rates: Calibration(
             client=client, throughput=1e5, cpu_per_request=1e-5
         ),

@@ -39,7 +39,8 @@ ONE = replace(WAITING, space=replace(WAITING.space, servers=(SYNC,)))
 @pytest.fixture
 def tune(make_load: Make, make_run: Make, tmp_path: Path) -> Tune:
     def run(world: World = WAITING, seed: int = 1, **changes: Any) -> tuple[Run, Machine]:  # noqa: ANN401
-        of_machine = {key: changes.pop(key) for key in ("failing", "interrupt") if key in changes}
+        names = ("failing", "interrupt", "stolen_until")
+        of_machine = {key: changes.pop(key) for key in names if key in changes}
         machine = Machine(world=world, make_load=make_load, seed=seed, **of_machine)
         return tuned(machine, make_run, tmp_path, **changes), machine
 
@@ -84,6 +85,26 @@ def test_a_search_ends_with_a_recommendation_that_is_stored_with_its_trials(
     assert found.formula.high is not None
     assert found.formula.high < 1
     assert run.baseline == found.formula_stack
+
+
+def test_a_look_while_others_had_the_cpus_is_taken_once_more(tune: Tune) -> None:
+    calm, _ = tune(ONE)
+    run, machine = tune(ONE, stolen_until=3)
+    ramps = [trial for trial in run.trials if trial.stage is Stage.RAMP]
+    first = ramps[0].stack
+    assert [trial.round for trial in ramps if trial.stack == first] == [1, 2]
+    assert all(trial.round == 1 for trial in ramps if trial.stack != first)
+    assert calm.tuned is not None
+    assert run.tuned is not None
+    # it is one configuration, however often it was looked at
+    assert run.tuned.tried == calm.tuned.tried
+    assert machine.open == 0
+
+
+def test_where_others_have_the_cpus_all_the_time_a_look_is_not_taken_for_ever(tune: Tune) -> None:
+    run, _ = tune(ONE, stolen_until=10**6)
+    ramps = [trial.stack for trial in run.trials if trial.stage is Stage.RAMP]
+    assert {ramps.count(stack) for stack in ramps} == {2}
 
 
 def test_all_finalists_are_in_each_round_of_the_finals_each_with_its_own_users(tune: Tune) -> None:

@@ -34,20 +34,27 @@ def look(candidate: Candidate, rate: float, memory: int = 0) -> Look:
 # contenders
 
 
-def test_of_each_server_its_best_comes_and_the_simplest_that_is_as_good() -> None:
+def test_of_each_server_those_come_that_are_near_to_its_best() -> None:
     looks = [
         look(gthread(1, 4), 960),
         look(gthread(2, 4), 1000),
-        look(gthread(4, 4), 990),
-        look(sync(3), 940),
-        look(sync(6), 900),
+        look(gthread(4, 4), 840),
+        look(sync(3), 800),
+        look(sync(6), 690),
     ]
     found = [item.candidate for item in contenders(SPACE, looks)]
     assert found == [gthread(2, 4), gthread(1, 4), sync(3)]
 
 
+def test_of_many_near_the_best_the_few_highest_come_and_the_simplest_as_good() -> None:
+    looks = [look(gthread(workers, 4), 1000 - workers) for workers in range(2, 10)]
+    looks.append(look(gthread(1, 4), 960))
+    found = [item.candidate for item in contenders(SPACE, looks)]
+    assert found == [*(gthread(workers, 4) for workers in (2, 3, 4, 5)), gthread(1, 4)]
+
+
 def test_who_is_far_from_the_best_does_not_come() -> None:
-    looks = [look(gthread(1, 4), 1000), look(sync(3), 790), look(sync(1), 0)]
+    looks = [look(gthread(1, 4), 1000), look(sync(3), 690), look(sync(1), 0)]
     assert [item.candidate for item in contenders(SPACE, looks)] == [gthread(1, 4)]
 
 
@@ -68,7 +75,7 @@ def test_where_a_rate_is_wanted_the_cheapest_that_carry_it_come() -> None:
 
 
 def test_where_none_carries_the_wanted_rate_the_highest_come() -> None:
-    looks = [look(gthread(1, 4), 500), look(sync(1), 350)]
+    looks = [look(gthread(1, 4), 500), look(sync(1), 340)]
     assert [x.candidate for x in contenders(SPACE, looks, wanted=600)] == [gthread(1, 4)]
 
 

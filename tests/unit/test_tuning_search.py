@@ -24,7 +24,7 @@ from tests.unit.made_up_servers import (
 from toolkit.tuning.limits import SPARE_MEMORY, allowed, grid, learn, ruled_out
 from toolkit.tuning.look import Look
 from toolkit.tuning.search import next_looks
-from toolkit.tuning.space import Candidate, Space, Tunable
+from toolkit.tuning.space import Candidate, Space, Tunable, neighbours
 
 ONE_CPU = Space(servers=EVERY, cpus=1.0, memory=512 * MIB)
 
@@ -105,6 +105,20 @@ def test_a_server_that_is_behind_only_for_want_of_processes_is_not() -> None:
     roomy = replace(ONE_CPU, memory=4096 * MIB)
     found = search(world(space=roomy, wait=0.019), seed=1)
     assert max(w for w, _ in looked(found, "sync")) >= 16
+
+
+def test_around_the_best_all_neighbours_are_looked_at_whatever_they_promise() -> None:
+    """Threads that take the lock from each other keep a core busy that processes use better."""
+    locked = world(wait=0.015, lock=0.1, space=replace(ONE_CPU, servers=(GTHREAD,)))
+    found = search(locked, seed=1)
+    assert found.best is not None
+    assert found.best.workers > 1
+    best = max(found.looks, key=lambda look: look.rate).candidate
+    assert locked.rate(best) == max(map(locked.rate, [look.candidate for look in found.looks]))
+    (known,) = learn(locked.space, found.looks)
+    around = [x for x in neighbours(locked.space, best) if allowed(locked.space, known, x)]
+    assert len(around) > 3
+    assert set(around) <= known.known
 
 
 def test_numbers_that_are_fixed_are_not_searched() -> None:
@@ -239,10 +253,29 @@ def test_it_lands_within_5_percent_of_the_optimum_at_a_third_of_the_grid() -> No
         parts.append((len(every), found.trials / (4 * len(every))))
     assert len(close) > 200
     assert sum(close) >= 0.95 * len(close)
-    assert median(part for _, part in parts) < 1 / 5
-    # the finals alone are as much as a fifth of a grid of 24
+    assert median(part for _, part in parts) < 1 / 4
+    # the rounds alone are as much as a third of a grid of 24
     assert max(part for size, part in parts if size >= 36) <= 1 / 3
-    assert max(part for _, part in parts) <= 1 / 2
+    assert max(part for _, part in parts) <= 0.55
+
+
+@pytest.mark.parametrize(("noise", "near", "often"), [(0.05, 0.95, 0.93), (0.15, 0.9, 0.92)])
+def test_where_threads_stand_in_each_others_way_or_much_is_noise_it_is_seldom_far_off(
+    noise: float, near: float, often: float
+) -> None:
+    close = []
+    for seed in range(300):
+        lock = random.Random(seed).choice([0.0, 0.01, 0.02, 0.04])
+        made = replace(any_world(seed), noise=noise, lock=lock)
+        every = made.grid()
+        optimum = max(map(made.rate, every))
+        if len(every) < 24 or not optimum:
+            continue
+        found = search(made, seed)
+        reached = 0.0 if found.recommended is None else made.rate(found.recommended)
+        close.append(reached >= near * optimum)
+    assert len(close) > 200
+    assert sum(close) >= often * len(close)
 
 
 @pytest.mark.parametrize("server", [SYNC, GTHREAD, GEVENT, WAITRESS])

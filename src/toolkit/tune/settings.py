@@ -13,8 +13,10 @@ from toolkit.tuning.space import Candidate, Space
 REFERENCE = "gunicorn-sync"
 """Whose documentation the formula of 2 x cores + 1 workers is from."""
 
-_LOOKS, _LOOKS_OF_POOLS = 2.5, 3.5
-"""Of a server in the mean, and of one that has workers and threads."""
+_LOOKS, _LOOKS_OF_POOLS, _LOOKS_AROUND = 2.5, 3.5, 3.0
+"""Of a server in the mean, of one that has workers and threads, and around the best at the end."""
+
+_CONTENDERS_OF_A_SERVER = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,9 @@ def estimate(settings: TuneSettings, space: Space, load: LoadSettings) -> float:
         _LOOKS_OF_POOLS if server.workers and server.threads else _LOOKS for server in space.servers
     )
     capacity = seconds_of(Stage.CAPACITY, load)
-    left = float(min(settings.contenders or CONTENDERS, 2 * len(space.servers)))
+    looks += _LOOKS_AROUND
+    few = _CONTENDERS_OF_A_SERVER * len(space.servers)
+    left = min(float(settings.contenders or CONTENDERS), few)
     rungs = 0.0
     for count in settings.rungs:
         rungs += count * left * capacity

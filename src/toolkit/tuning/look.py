@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from toolkit.knee import NEAR
 from toolkit.measured import BROKEN_UPSTREAM, Failure, Outcome, PhaseResult
 from toolkit.objective import excess, keeps_closed
 from toolkit.slo import Slo
 from toolkit.tuning.space import Candidate
+from toolkit.validity import FOREIGN_LIMITS, STEAL_LIMITS
 
 _OF_SERVER = ("prepare", "verify", BROKEN_UPSTREAM)
 """Stages whose failure does not depend on workers and threads."""
@@ -16,9 +18,10 @@ class Look:
     """A configuration after one ramp: closed loops of 1, 2, 4, ... users.
 
     Attributes:
-        rate: The most answers/s of a step that kept the objective, 0 if none did ...
-        users: ... and the users of that step (of the one that came nearest, if none did).
-        excess: The latencies of that step as a multiple of their limits.
+        rate: The most answers/s of a step that kept the objective, 0 if none did.
+        users: The most users that kept it and were served as well, but for noise: no server is to
+            wait for its users. Those of the step that came nearest, if none kept it.
+        excess: The latencies of the best step as a multiple of their limits.
         latency: Seconds from answer to answer of one user, None if not known ...
         cpu_alone: ... and the CPU seconds that it cost then.
         cpu: CPU seconds per answer at its best step.
@@ -69,18 +72,30 @@ def look_of(candidate: Candidate, outcome: Outcome, slo: Slo, cpus: float) -> Lo
         return Look(candidate=candidate, memory=memory, failure="load: no answer came")
     kept = [step for step in steps if keeps_closed(step.load, slo)]
     best = max(kept, key=_rate) if kept else min(steps, key=lambda step: _distance(step, slo))
+    full = [step for step in kept if _rate(step) >= NEAR * _rate(best)] or [best]
     first = steps[0]
     alone = first.phase.users == 1
     return Look(
         candidate=candidate,
         rate=_rate(best) if kept else 0.0,
-        users=best.phase.users,
+        users=max(step.phase.users for step in full),
         excess=excess(best.load, slo),
         latency=1 / _rate(first) if alone else None,
         cpu_alone=first.cpu_per_request if alone else None,
         cpu=best.cpu_per_request,
         busy=best.use.cpu / cpus,
         memory=memory,
+    )
+
+
+def disturbed(outcome: Outcome) -> bool:
+    """Tell whether others had so much of the CPUs in a step of a ramp that it says little."""
+    if isinstance(outcome, Failure):
+        return False
+    return any(
+        max(step.host.server_steal or 0.0, step.host.client_steal or 0.0) > STEAL_LIMITS[1]
+        or max(step.host.server_foreign or 0.0, step.host.client_foreign or 0.0) > FOREIGN_LIMITS[1]
+        for step in outcome.phases
     )
 
 

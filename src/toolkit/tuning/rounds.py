@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from toolkit.stats import Ratio, paired_ratio
-from toolkit.tuning.limits import learn
+from toolkit.tuning.limits import Learned, learn
 from toolkit.tuning.look import Look
 from toolkit.tuning.search import GAIN, anchor, cost
 from toolkit.tuning.space import Candidate, Space
@@ -17,9 +17,11 @@ FINALISTS = 3
 RUNGS = (2, 3)
 """Rounds of each rung, after which the worse half of those that are left is dropped."""
 
-_OF_A_SERVER = 2
-_CLOSE = 0.8
-"""A look below this part of the best is no contender: one ramp is not that far off."""
+_CHEAPEST_OF_A_SERVER = 2
+_OF_A_SERVER = 4
+_NEAR, _CLOSE = 0.85, 0.7
+"""A look below these parts of the best of its server, and of all, is no contender. One ramp may be
+off by a sixth, and the best of several is the lucky one."""
 
 _MOST_CONFIDENT = 0.75
 """Of the intervals by which contenders are dropped; with two rounds there is only one of 50 %."""
@@ -33,8 +35,9 @@ def contenders(
 ) -> tuple[Look, ...]:
     """Choose who is compared in rounds, the best first.
 
-    Of each server its best, and the simplest that was as good but for noise; none that is far from
-    the best of all. Where a rate is wanted, the cheapest that carry it; if none does, the others.
+    Of each server the few that came near to its best, and the simplest that was as good but for
+    noise; none that is far from the best of all. Where a rate is wanted, the cheapest that carry
+    it; if none does, the others.
 
     Args:
         space: What was searched.
@@ -47,18 +50,26 @@ def contenders(
         found = [
             look
             for known in learned
-            for look in sorted(_enough(known.measured, wanted), key=cost)[:_OF_A_SERVER]
+            for look in sorted(_enough(known.measured, wanted), key=cost)[:_CHEAPEST_OF_A_SERVER]
         ]
         if found:
             return tuple(sorted(found, key=cost)[: most or CHEAPEST])
     chosen: dict[Candidate, Look] = {}
     best = max((known.best.rate for known in learned if known.best is not None), default=0.0)
     for known in learned:
-        for look in (known.best, anchor(known)):
+        for look in (*_nearest(known), anchor(known)):
             if look is not None and look.rate >= _CLOSE * best:
                 chosen[look.candidate] = look
     ordered = sorted(chosen.values(), key=lambda look: (-look.rate, look.candidate.order))
     return tuple(ordered[: most or CONTENDERS])
+
+
+def _nearest(known: Learned) -> list[Look]:
+    """Give the few that came near to the best of their server."""
+    if known.best is None:
+        return []
+    near = [look for look in known.measured if look.rate >= _NEAR * known.best.rate]
+    return sorted(near, key=lambda look: -look.rate)[:_OF_A_SERVER]
 
 
 def _enough(looks: Iterable[Look], wanted: float) -> list[Look]:

@@ -70,7 +70,28 @@ def next_looks(
         ]
         if found:
             return tuple(found)
-    return ()
+    return _around(space, learned) if wanted is None else ()
+
+
+def _around(space: Space, learned: Iterable[Learned]) -> tuple[Candidate, ...]:
+    """Give the neighbours of the best of all that were left out for what they promised.
+
+    What a look promises of others is a model: that the threads of one process take its lock from
+    each other, so that more processes serve more on the same busy core, is not in it.
+    """
+    found = [known for known in learned if known.best is not None]
+    if not found:
+        return ()
+    leader = max(found, key=lambda known: known.best.rate if known.best is not None else 0.0)
+    near = [look for look in (anchor(leader), leader.best) if look is not None]
+    return tuple(
+        dict.fromkeys(
+            candidate
+            for look in near
+            for candidate in neighbours(space, look.candidate)
+            if candidate not in leader.known and allowed(space, leader, candidate)
+        )
+    )
 
 
 def cost(look: Look) -> Cost:
