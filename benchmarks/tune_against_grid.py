@@ -4,8 +4,8 @@
 for one that waits, a grid of servers x workers x threads: each configuration by a ramp, and then by
 three rounds of capacity with all others, with as many users as served most within the objective.
 Then it tunes on the same servers, and at last it measures what tune took beside the best of the
-grid, in ten rounds. Each part is stored as soon as it has ended, so the script can be stopped at
-any time, and goes on where it was. ``--summary`` shows what is stored.
+grid, in ``--duels`` times ten rounds. Each part is stored as soon as it has ended, so the script
+can be stopped at any time, and goes on where it was. ``--summary`` shows what is stored.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from toolkit.model import Stack, Stage, Trial
 from toolkit.plan import capacity_phase, one_round
 from toolkit.progress import TuneProgress
 from toolkit.slo import DEFAULT, parse_slo
-from toolkit.stats import paired_ratio
+from toolkit.stats import Ratio, paired_ratio
 from toolkit.store import Store, new_run_id
 from toolkit.tune import TuneSettings, run_tune
 from toolkit.tuning.limits import label
@@ -55,6 +55,7 @@ WORKERS = (1, 2, 3, 4, 8)
 THREADS = (1, 2, 4, 8, 16, 32)
 GRID_ROUNDS = 3
 DUEL_ROUNDS = 10
+DUELS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +229,7 @@ def measure_tune(bench: Bench, parts: Opened, seed: int, given: argparse.Namespa
 
 
 def measure_duel(
-    bench: Bench, parts: Opened, seed: int, sides: Sequence[tuple[str, int]], rounds: int
+    bench: Bench, parts: Opened, seed: int, sides: Sequence[tuple[str, int]], rounds: range
 ) -> Record:
     """Measure what tune took beside the best of the grid; the same one beside itself.
 
@@ -237,7 +238,7 @@ def measure_duel(
         parts: What it is measured with.
         seed: Of the order.
         sides: Ids of the stacks, each with its users.
-        rounds: How many.
+        rounds: Their numbers.
     """
     by_id = {bench.stack(candidate).id: bench.stack(candidate) for candidate in bench.grid}
     stacks = [_stack_of(bench, by_id, name) for name, _ in sides]
@@ -249,7 +250,8 @@ def measure_duel(
     )
     loop.prepare(stacks, checked=True)
     workload = loop.run.workloads[0]
-    for number in range(1, rounds + 1):
+    began = time.monotonic()
+    for number in rounds:
         trials = one_round([*users], [workload], number=number, stage=Stage.CAPACITY, seed=seed)
         loop.run = replace(loop.run, trials=(*loop.run.trials, *trials), rounds=number)
         for trial in trials:
@@ -264,14 +266,10 @@ def measure_duel(
             for finding, _ in row.findings
         ]
         raise SystemExit(f"no valid round: {'; '.join(dict.fromkeys(findings))}")
-    ratio = paired_ratio([mine[n] for n in common], [other[n] for n in common])
     return {
+        "seconds": rounded(time.monotonic() - began),
         "stacks": [stack.id for stack in stacks],
-        "pairs": ratio.pairs,
         "rates": [[rounded(mine[n]), rounded(other[n])] for n in common],
-        "ratio": rounded(ratio.value),
-        "low": None if ratio.low is None else rounded(ratio.low),
-        "high": None if ratio.high is None else rounded(ratio.high),
     }
 
 
@@ -290,7 +288,12 @@ def _stack_of(bench: Bench, by_id: dict[str, Stack], name: str) -> Stack:
 
 def measure(given: argparse.Namespace, results: Results) -> None:
     """Measure all parts that are not stored yet."""
-    names = ("ramps", *(f"round {n}" for n in range(1, given.grid_rounds + 1)), "tune", "duel")
+    names = (
+        "ramps",
+        *(f"round {n}" for n in range(1, given.grid_rounds + 1)),
+        "tune",
+        *(f"duel {n}" for n in range(1, given.duels + 1)),
+    )
     for workload, part in product(given.workloads, names):
         if _find(results.records, workload, part) is not None:
             continue
@@ -305,9 +308,11 @@ def measure(given: argparse.Namespace, results: Results) -> None:
                 record = measure_ramps(bench, parts, seed)
             elif part == "tune":
                 record = measure_tune(bench, parts, seed, given)
-            elif part == "duel":
+            elif part.startswith("duel"):
                 sides = _sides(results.records, workload)
-                record = measure_duel(bench, parts, seed, sides, given.duel_rounds)
+                last = int(part.partition(" ")[2]) * given.duel_rounds
+                rounds = range(last - given.duel_rounds + 1, last + 1)
+                record = measure_duel(bench, parts, seed, sides, rounds)
             else:
                 ramps = _find(results.records, workload, "ramps")
                 assert ramps is not None
@@ -345,13 +350,28 @@ def _sides(records: Sequence[Record], workload: str) -> tuple[tuple[str, int], t
     return (tuned["taken"], tuned["users"]), (best, ramps["values"][best]["users"])
 
 
+def duelled(records: Sequence[Record], workload: str) -> Ratio | None:
+    """Give what the one tune took serves, as a part of what the best of the grid does."""
+    rates = [
+        pair
+        for record in records
+        if record["workload"] == workload and record["part"].startswith("duel")
+        for pair in record["rates"]
+    ]
+    return (
+        paired_ratio([mine for mine, _ in rates], [other for _, other in rates]) if rates else None
+    )
+
+
 def summarize(records: Sequence[Record]) -> None:
     """Print what was found beside what the grid has."""
-    table = Table(
-        "workload", "best of the grid", "taken by tune", "taken / best", "grid s", "tune s", "part"
-    )
+    table = Table()
+    heads = ("workload", "best of the grid", "taken by tune", "taken / best", "grid s", "tune s")
+    for head in (*heads, "part"):
+        table.add_column(head, overflow="fold")
     for workload in dict.fromkeys(record["workload"] for record in records):
-        tuned, duel, ramps = (_find(records, workload, part) for part in ("tune", "duel", "ramps"))
+        tuned, ramps = (_find(records, workload, part) for part in ("tune", "ramps"))
+        duel = duelled(records, workload)
         if tuned is None or duel is None or ramps is None:
             print(f"{workload}: not all parts are stored yet")
             continue
@@ -359,12 +379,12 @@ def summarize(records: Sequence[Record]) -> None:
         of_grid = [r for r in of_grid if r["part"] == "ramps" or r["part"].startswith("round")]
         seconds = sum(record["seconds"] for record in of_grid)
         best, _ = grid_best(records, workload)
-        bounds = "" if duel["low"] is None else f" [{duel['low']:.3f}, {duel['high']:.3f}]"
+        bounds = "" if duel.low is None else f" [{duel.low:.3f}, {duel.high:.3f}]"
         table.add_row(
             workload,
             f"{best} (of {len(ramps['values'])})",
             f"{tuned['taken']} (tried {tuned['tried']})",
-            f"{duel['ratio']:.3f}{bounds}, {duel['pairs']} rounds",
+            f"{duel.value:.3f}{bounds}, {duel.pairs} rounds",
             f"{seconds:.0f}",
             f"{tuned['seconds']:.0f}",
             f"{tuned['seconds'] / seconds:.0%}",
@@ -386,7 +406,8 @@ def main() -> int:
     parser.add_argument("--duration", type=float, default=0.5)
     parser.add_argument("--warmup", type=float, default=0.2)
     parser.add_argument("--grid-rounds", type=int, default=GRID_ROUNDS)
-    parser.add_argument("--duel-rounds", type=int, default=DUEL_ROUNDS)
+    parser.add_argument("--duel-rounds", type=int, default=DUEL_ROUNDS, help="of each duel")
+    parser.add_argument("--duels", type=int, default=DUELS, help="how many in all")
     parser.add_argument("--time-limit", type=float, default=900.0, help="of tune")
     parser.add_argument("--brief", action="store_true", help="a tune without intervals, to try it")
     parser.add_argument("--runtime", default="auto", choices=["auto", "docker", "process"])

@@ -1,5 +1,7 @@
 """Claims about what benchmarks/tune_against_grid.py makes of its records."""
 
+import json
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent.parent
+DOCS = CHECKOUT / "docs" / "tune.md"
 Record = dict[str, Any]
 
 
@@ -46,10 +49,51 @@ def test_the_time_of_the_grid_is_that_of_all_its_parts(
         "values": {"a": {"users": 4, "rate": 100.0, "failure": ""}},
     }
     tuned = {"workload": "w", "part": "tune", "seconds": 100.0, "taken": "a", "tried": 1}
-    duel = {"workload": "w", "part": "duel", "ratio": 0.98, "low": 0.95, "high": 1.01, "pairs": 10}
+    duels = [
+        {"workload": "w", "part": f"duel {n}", "seconds": 50.0, "rates": [[98.0, 100.0]] * 5}
+        for n in (1, 2)
+    ]
     script.summarize([ramps, *rounds({"a": 1.0}, {"a": 1.0}), tuned])
     assert "not all parts are stored yet" in capsys.readouterr().out
-    script.summarize([ramps, *rounds({"a": 1.0}, {"a": 1.0}), tuned, duel])
+    script.summarize([ramps, *rounds({"a": 1.0}, {"a": 1.0}), tuned, *duels])
     out = capsys.readouterr().out
     assert "25%" in out
-    assert "0.980 [0.950, 1.010], 10 rounds" in " ".join(out.split())
+    assert "0.980 [0.980, 0.980], 10 rounds" in " ".join(out.split())
+
+
+def test_the_page_quotes_what_was_measured(script: Any) -> None:  # noqa: ANN401
+    """`UPDATE_GOLDEN=1` with this file writes the table."""
+    document = json.loads(script.REFERENCE.joinpath("tune_against_grid.json").read_text())
+    records = document["checks"]
+    lines = [
+        "| workload | best of the grid | taken (tried) | taken / best | time, of the grid's |",
+        "|---|---|---|---|---|",
+    ]
+    for workload in dict.fromkeys(record["workload"] for record in records):
+        of = {r["part"]: r for r in records if r["workload"] == workload}
+        taken, ratio = of["tune"]["taken"], script.duelled(records, workload)
+        grid = [r["seconds"] for part, r in of.items() if part.startswith(("ramps", "round"))]
+        best = script.grid_best(records, workload)[0]
+        lines.append(
+            f"| {workload} | {shown(best)} | {'the same' if taken == best else shown(taken)} "
+            f"({of['tune']['tried']}) | {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] | "
+            f"{of['tune']['seconds']:.0f} s of {sum(grid):,.0f} s, "
+            f"{of['tune']['seconds'] / sum(grid) * 100:.0f} % |"
+        )
+        # the claim itself, and that it was not cheaper to measure everything
+        assert ratio.value >= 0.95
+        assert of["tune"]["seconds"] < sum(grid) / 3
+    begin, end = (f"<!-- tune_against_grid: {which} -->\n" for which in ("begin", "end"))
+    before, _, rest = DOCS.read_text().partition(begin)
+    quoted, _, after = rest.partition(end)
+    table = "\n".join(lines) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        DOCS.write_text(f"{before}{begin}{table}{end}{after}")
+        quoted = table
+    assert quoted == table
+
+
+def shown(stack: str) -> str:
+    name, _, settings = stack.removeprefix("flask/").partition(":")
+    numbers = [part.partition("=")[2] for part in settings.split(",")]
+    return f"{name}, {' x '.join(numbers)}"
