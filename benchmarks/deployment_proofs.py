@@ -1,6 +1,6 @@
 """What a rendered deployment loses while it is restarted, stopped, recycled, killed and beset.
 
-``.venv/bin/python -m benchmarks.deployment_proofs [--only SCENARIO ...] [--summary] [SERVER ...]``
+``.venv/bin/python -m benchmarks.deployment_proofs [--tries N] [--only SCENARIO ...] [SERVER ...]``
 
 Each server is deployed as ``toolkit deploy --target compose`` renders it (two replicas behind
 nginx, PostgreSQL) with two workers, four of gunicorn-sync and one process of those that have no
@@ -16,8 +16,8 @@ read their answer and do not close, at nginx and at the server. reload: SIGHUP t
 of granian, which then replaces its workers one after the other. oom, once: the app takes more
 memory than it has, in the first process of its container and in a worker.
 
-One try each. What is in the result file is not done again; ``--again`` does. The times depend on
-what else the machine does, the counts do not.
+``--tries`` says how often; what is in the result file counts. The times depend on what else the
+machine does, the counts do not.
 """
 
 import argparse
@@ -335,7 +335,7 @@ def _reloads(server: Server) -> bool:
 
 
 class Results:
-    """The result file: a record for each server and scenario, in the order they were done.
+    """The result file: a record for each try of a scenario on a server, in the order of their end.
 
     Args:
         path: Where; what is in it already is kept.
@@ -358,20 +358,22 @@ class Results:
             self.document = json.loads(path.read_text(encoding="utf-8"))
         self.records: list[Record] = self.document["proofs"]
 
-    def has(self, server: str, scenario: str) -> bool:
-        """Whether it was done and came to an end."""
-        return any(
-            (one["server"], one["scenario"]) == (server, scenario) and "failed" not in one
-            for one in self.records
-        )
+    def tries(self, server: str, scenario: str) -> int:
+        """Count how often it came to an end."""
+        case = (server, scenario)
+        return sum(_case(one) == case and "failed" not in one for one in self.records)
 
     def put(self, record: Record) -> None:
-        """Write a record in place of its like."""
-        place = (record["server"], record["scenario"])
-        self.records[:] = [one for one in self.records if (one["server"], one["scenario"]) != place]
+        """Add a record; what failed before it is forgotten."""
+        case = _case(record)
+        self.records[:] = [one for one in self.records if _case(one) != case or "failed" not in one]
         self.records.append(record)
         self.document["machine"] = machine_of(read_host())
         write_whole(self._path.absolute(), text_of(self.document))
+
+
+def _case(record: Record) -> tuple[str, str]:
+    return record["server"], record["scenario"]
 
 
 def prove(part: Part, names: Sequence[str], images: Images, results: Results) -> Iterator[Record]:
@@ -490,7 +492,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("servers", nargs="*", metavar="SERVER", help="default: all")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=SCENARIOS)
-    parser.add_argument("--again", action="store_true", help="do again what was done")
+    parser.add_argument("--tries", type=int, default=1, help="how often in all (default: 1)")
     parser.add_argument("--summary", action="store_true", help="print what was done, do nothing")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
@@ -500,12 +502,16 @@ def main() -> int:
         return 0
 
     def wanted(server: str, scenario: str) -> bool:
-        return scenario in arguments.only and (arguments.again or not results.has(server, scenario))
+        return scenario in arguments.only and results.tries(server, scenario) < arguments.tries
 
     # a terminated script removes what it started, as an interrupted one does
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = arguments.servers or SERVERS
-    done = list(go_through(chosen, wanted, results, Console(stderr=True)))
+    done = [
+        record
+        for _ in range(arguments.tries)
+        for record in go_through(chosen, wanted, results, Console(stderr=True))
+    ]
     show(done, Console())
     return 1 if any("failed" in one for one in done) else 0
 

@@ -35,15 +35,18 @@ def losses(document: dict[str, Any]) -> Iterator[str]:
     heads = ("server", "rolling restart", "stop", "recycle", "recycle, no proxy", "reload", "kill")
     yield f"| {' | '.join(heads)} |"
     yield f"|{'---|' * len(heads)}"
-    found: dict[str, dict[str, Any]] = {}
-    for proof in document["proofs"]:
-        found.setdefault(proof["server"], {})[proof["scenario"]] = proof
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for proof in (one for one in document["proofs"] if "failed" not in one):
+        found.setdefault(proof["server"], {}).setdefault(proof["scenario"], []).append(proof)
     for server in sorted(found):
         yield f"| {server} | {' | '.join(lost(found[server].get(name)) for name in SCENARIOS)} |"
 
 
-def lost(proof: dict[str, Any] | None) -> str:
-    return "-" if proof is None else f"{sum(proof['lost'].values())} of {proof['sent']:,}"
+def lost(tries: list[dict[str, Any]] | None) -> str:
+    if not tries:
+        return "-"
+    count = sum(sum(one["lost"].values()) for one in tries)
+    return f"{count} of {sum(one['sent'] for one in tries):,}"
 
 
 def require_table(name: str, table: str) -> None:
