@@ -21,6 +21,7 @@ from toolkit.measured import (
     Run,
     RuntimeFacts,
     ServerUse,
+    Severity,
     StackFacts,
 )
 from toolkit.model import (
@@ -377,3 +378,40 @@ def six_rounds(make_rounds: Callable[[int, float], Run]) -> Run:
 def ten_rounds(make_rounds: Callable[[int, float], Run]) -> Run:
     """Enough to rank three stacks; the drift of a machine that gets warm."""
     return make_rounds(10, -0.005)
+
+
+@pytest.fixture
+def make_played(make_measurement: MakeMeasurement) -> MakeMeasurement:
+    """Give a round of a shape of 50 users; arguments are those of ``make_measurement``."""
+
+    def make(stack: str, number: int, rate: float, **changes: object) -> Measurement:
+        measured = make_measurement(stack, round=number, rate=rate, **changes)
+        (phase,) = measured.phases
+        shape = Phase(users=50, duration=3.0, shape=(1, 50, 1))
+        return replace(
+            measured,
+            trial=replace(measured.trial, stage=Stage.SHAPE),
+            phases=(replace(phase, phase=shape),),
+        )
+
+    return make
+
+
+@pytest.fixture
+def shaped(
+    make_measurement: MakeMeasurement, make_played: MakeMeasurement, make_run: MakeRun
+) -> Run:
+    """One round of capacity, and three of a shape, which one stack did not get through."""
+    invalid = Finding(rule="steal", severity=Severity.INVALID, message="the hypervisor took 50%")
+    rounds = range(1, 4)
+    return make_run(
+        (
+            make_measurement("a/x"),
+            make_measurement("b/y", rate=1500),
+            make_measurement("c/z", rate=1200),
+            *(make_played("a/x", n, 100 + n) for n in rounds),
+            *(make_played("b/y", n, 102 + n, errors={"refused": 7}) for n in rounds),
+            *(make_played("c/z", n, 101 + n, findings=(invalid,)) for n in rounds),
+        ),
+        load=replace(LoadSettings(), users=32, rate_rounds=0, shape_rounds=3),
+    )

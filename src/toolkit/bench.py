@@ -49,12 +49,14 @@ class _Bench:
             return self._give_up()
         loop.control(plan.traffic)
         self._began = time.monotonic()
-        at_rates = [t for t in plan.trials if t.stage in (Stage.LATENCY, Stage.OVERLOAD)]
-        for trial in plan.trials[: len(plan.trials) - len(at_rates)]:
+        first = [t for t in plan.trials if t.stage in (Stage.RAMP, Stage.CAPACITY)]
+        then = [t for t in plan.trials if t.stage not in (Stage.RAMP, Stage.CAPACITY)]
+        for trial in first:
             loop.do(trial)
         self._sharpen()
+        at_rates = any(trial.stage is not Stage.SHAPE for trial in then)
         loop.calibrate(_rates_to_come(loop.run) if at_rates else ())
-        for trial in at_rates:
+        for trial in then:
             loop.do(trial)
         loop.keep(replace(loop.run, finished_at=utc_now()))
         return loop.run

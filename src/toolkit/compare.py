@@ -65,6 +65,32 @@ class AtRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shaped:
+    """A stack under the shape of a locustfile, all rounds together.
+
+    Attributes:
+        users: Most that there were at a time ...
+        seconds: ... of so many that the shape lasts.
+        throughput: Median of verified answers/s.
+        latencies: p50, p99, p99.9 in seconds from when a request was sent; see ``AtRate``.
+        error_rate: Failed or wrong answers as a part of all.
+        cpu: Median of the cores in use, None if not known.
+        memory_peak: Bytes, the most of all rounds, likewise.
+        valid: How many rounds may be used, of ``rounds``.
+    """
+
+    users: int
+    seconds: float
+    throughput: float
+    latencies: tuple[float | None, ...] | None
+    error_rate: float
+    cpu: float | None
+    memory_peak: int | None
+    valid: int
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One case of a run: a stack under the table's workload.
 
@@ -90,6 +116,7 @@ class Row:
         ratio: Throughput to the baseline's, paired by round; None for the baseline itself and
             where there is no common round.
         at_rates: What it did at fixed rates, the lowest first.
+        shaped: What it did under the shape of the locustfile, None if that was not played.
         under_objective: Rate it carried within the objective, requests/s; see
             ``objective.rate_within``.
         valid: How many trials may be used; none if most are invalid, and then the numbers shown are
@@ -118,6 +145,7 @@ class Row:
     killed: bool = False
     ratio: Ratio | None = None
     at_rates: tuple[AtRate, ...] = ()
+    shaped: Shaped | None = None
     under_objective: float | None = None
     valid: int = 0
     findings: tuple[tuple[Finding, int], ...] = ()
@@ -130,6 +158,8 @@ class Row:
         if self.failures and not failures and self.throughput is None:
             return True  # nothing was meant to be measured
         if not self.valid or failures or not all(at.valid for at in self.at_rates):
+            return False
+        if self.shaped is not None and not self.shaped.valid:
             return False
         # whoever measures rates that should be carried looks for the objective, too
         tried = any(at.part <= 1 for at in self.at_rates)
@@ -218,6 +248,7 @@ class _Case:
     ramp: list[Measurement] = field(default_factory=list)
     capacity: list[Measurement] = field(default_factory=list)
     latency: list[Measurement] = field(default_factory=list)
+    shape: list[Measurement] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
@@ -228,6 +259,8 @@ class _Case:
             self.ramp.append(outcome)
         elif outcome.trial.stage is Stage.CAPACITY:
             self.capacity.append(outcome)
+        elif outcome.trial.stage is Stage.SHAPE:
+            self.shape.append(outcome)
         else:
             self.latency.append(outcome)
 
@@ -297,11 +330,12 @@ def _row(run: Run, stack: str, case: _Case, baseline: _Case) -> Row:
     usable = case.usable
     # without a single valid trial its numbers are still shown, but never ranked or compared
     shown = list(usable.values()) or [item.phases[0] for item in case.capacity]
-    measured = [*case.capacity, *case.latency]
+    measured = [*case.capacity, *case.latency, *case.shape]
     at_rates = _at_rates(case.latency)
     row = Row(
         stack=stack,
         at_rates=at_rates,
+        shaped=_shaped([item.phases[0] for item in case.shape]) if case.shape else None,
         under_objective=rate_within((x.phases for x in case.latency), run.load.goal),
         findings=_count_findings(measured),
         failures=tuple(case.failures),
@@ -370,9 +404,32 @@ def _at_rates(measured: Sequence[Measurement]) -> tuple[AtRate, ...]:
     return tuple(_at_rate(part, phases) for part, phases in sorted(by_part.items()))
 
 
-def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
+def _usable(phases: Sequence[PhaseResult]) -> tuple[list[PhaseResult], int]:
+    """Give the valid windows with their number; all of them, and none, where most are invalid."""
     valid = [phase for phase in phases if phase.valid]
-    shown = valid if 2 * len(valid) > len(phases) else list(phases)
+    return (valid, len(valid)) if 2 * len(valid) > len(phases) else (list(phases), 0)
+
+
+def _shaped(phases: Sequence[PhaseResult]) -> Shaped:
+    shown, valid = _usable(phases)
+    latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
+    failed = sum(phase.load.failed for phase in shown)
+    uses = [phase.server for phase in shown if phase.server is not None]
+    return Shaped(
+        users=shown[0].phase.users,
+        seconds=shown[0].phase.duration,
+        throughput=median(phase.load.throughput for phase in shown),
+        latencies=_percentiles(latency),
+        error_rate=failed / (latency.count + failed) if latency.count + failed else 0.0,
+        cpu=median(use.cpu for use in uses) if uses else None,
+        memory_peak=max((use.memory_peak for use in uses), default=None),
+        valid=valid,
+        rounds=len(phases),
+    )
+
+
+def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
+    shown, valid = _usable(phases)
     latency = LatencyHistogram.merged(phase.load.latency for phase in shown)
     offered = sum(phase.load.offered or 0 for phase in shown)
     failed = sum(phase.load.failed for phase in shown)
@@ -391,7 +448,7 @@ def _at_rate(part: float, phases: Sequence[PhaseResult]) -> AtRate:
         unanswered=unanswered / meant if meant else 0.0,
         carried=kept_up(offered, kept, late),
         recovery=median(known) if known and len(known) == len(recoveries) else None,
-        valid=len(valid) if 2 * len(valid) > len(phases) else 0,
+        valid=valid,
         rounds=len(phases),
     )
 

@@ -12,8 +12,8 @@ from toolkit.measured import (
     Outcome,
     Run,
 )
-from toolkit.model import Need, Phase, Stack, Trial, Workload
-from toolkit.plan import most_users
+from toolkit.model import Need, Phase, Stack, Stage, Trial, Workload
+from toolkit.plan import most_users, shape_phase
 from toolkit.stages import phases_of, why_not
 from toolkit.trial import World, failure_of, measure, measure_alone
 from toolkit.verify import require_contract
@@ -119,7 +119,11 @@ class Loop:
             return Failure(trial=trial, stage=BROKEN_UPSTREAM, message=reason)
         if trial.stack in self.broken:
             return replace(self.broken[trial.stack], trial=trial)
-        phases = phases_of(trial, self.run) if phases is None else phases
+        if trial.stage is Stage.SHAPE:
+            phases = (shape_phase(workload),)
+        else:
+            workload = replace(workload, shape=())
+            phases = phases_of(trial, self.run) if phases is None else phases
         if phases is None:
             baseline = self.run.baseline
             message = f"the rates are parts of the capacity of {baseline}, which is not known"

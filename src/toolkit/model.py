@@ -259,6 +259,7 @@ class Workload:
 
     Attributes:
         title: What it is called where that is not its name.
+        shape: Users in each second by its ``LoadTestShape``, where that is played.
         parameters: Its ``PARAMETERS``, with the values chosen.
         needs: Its ``NEEDS``: backing services without which it makes no sense.
     """
@@ -268,6 +269,7 @@ class Workload:
     title: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     needs: tuple[Need, ...] = ()
+    shape: tuple[int, ...] = ()
     path: Path
 
     @property
@@ -374,6 +376,7 @@ class LoadSettings:
         duration: Seconds of each measured window.
         rates: Rates of the open loop, as parts of the baseline's capacity; above 1 is overload.
         rate_rounds: How often each stack is measured at these rates; 0: not at all.
+        shape_rounds: How often the ``LoadTestShape`` of a locustfile is played on each; 0: never.
         arrivals: How the intended starts are spaced.
         connections: Most requests of the open loop under way at once.
         most_rate: Requests/s that are never exceeded, None: there is no such limit. Rates above the
@@ -389,6 +392,7 @@ class LoadSettings:
     duration: float = 1.0
     rates: tuple[float, ...] = (0.5, 0.7, 0.9, 1.2)
     rate_rounds: int = 3
+    shape_rounds: int = 0
     arrivals: Arrivals = Arrivals.POISSON
     connections: int = 256
     most_rate: float | None = None
@@ -409,13 +413,15 @@ class Stage(StrEnum):
 
     ``ramp`` looks for the number of users that a stack serves most with, ``capacity`` measures it
     there (closed loop), ``latency`` measures at fixed rates (open loop), ``overload`` at more than
-    the baseline can serve, on a server of its own because it may not survive.
+    the baseline can serve, on a server of its own because it may not survive. ``shape`` plays the
+    ``LoadTestShape`` of a locustfile, with the waits of its users.
     """
 
     RAMP = "ramp"
     CAPACITY = "capacity"
     LATENCY = "latency"
     OVERLOAD = "overload"
+    SHAPE = "shape"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +443,8 @@ class Phase:
         arrivals: Open loop: how the intended starts are spaced ...
         seed: ... the seed that makes them the same for every stack ...
         shift: ... and seconds by which all of them are later.
+        shape: Users in each second, who wait between tasks as their locustfile says; empty: there
+            are ``users`` all the time, and nobody waits.
     """
 
     users: int
@@ -451,6 +459,7 @@ class Phase:
     arrivals: Arrivals = Arrivals.POISSON
     seed: int = 0
     shift: float = 0.0
+    shape: tuple[int, ...] = ()
 
     @property
     def overload(self) -> bool:
@@ -459,8 +468,8 @@ class Phase:
 
     @property
     def probing(self) -> bool:
-        """Whether not to carry the rate is a result and not a fault."""
-        return self.overload or self.own is not None
+        """Whether not to carry the load is a result and not a fault."""
+        return self.overload or self.own is not None or bool(self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

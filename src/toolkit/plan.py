@@ -44,7 +44,8 @@ def make_plan(
     """Lay out a bench: in each round every case once, in an order of its own.
 
     First come the ramps, then the rounds of capacity, then those at fixed rates, which are parts of
-    the capacity found, and at last overload. The order is shuffled so that neither drift of the
+    the capacity found, then overload, and at last the shapes of workloads that have one, on the
+    stacks that do these. The order is shuffled so that neither drift of the
     machine nor a neighbour in the order hits one stack more than another; the seed is kept so that
     it can be repeated.
 
@@ -70,19 +71,22 @@ def make_plan(
     if seed is None:
         seed = random.SystemRandom().randrange(2**32)
     names = [workload.id for workload in workloads]
+    played = [workload.id for workload in workloads if workload.shape]
+    everything = (ids, names)
     stages = [
-        (Stage.RAMP, 0 if load.users else 1),
-        (Stage.CAPACITY, rounds),
-        (Stage.LATENCY, load.rate_rounds if min(load.rates, default=2.0) <= 1 else 0),
-        (Stage.OVERLOAD, load.rate_rounds if max(load.rates, default=0.0) > 1 else 0),
+        (Stage.RAMP, 0 if load.users else 1, everything),
+        (Stage.CAPACITY, rounds, everything),
+        (Stage.LATENCY, load.rate_rounds if min(load.rates, default=2.0) <= 1 else 0, everything),
+        (Stage.OVERLOAD, load.rate_rounds if max(load.rates, default=0.0) > 1 else 0, everything),
+        (Stage.SHAPE, load.shape_rounds, ([s.id for s in stacks if s.work is None], played)),
     ]
     trials = tuple(
         trial
-        for stage, count in stages
+        for stage, count, (some, under) in stages
         for number in range(1, count + 1)
-        for trial in one_round(ids, names, number=number, stage=stage, seed=seed)
+        for trial in one_round(some, under, number=number, stage=stage, seed=seed)
     )
-    return Plan(
+    plan = Plan(
         stacks=tuple(stacks),
         workloads=tuple(workloads),
         trials=trials,
@@ -91,10 +95,19 @@ def make_plan(
         baseline=baseline or ids[0],
         load=load,
         estimate=len(ids) * _CHECK_SECONDS
-        + (_CALIBRATION_SECONDS if load.rates and load.rate_rounds else 0)
-        + sum(seconds_of(trial.stage, load) for trial in trials),
+        + (_CALIBRATION_SECONDS if load.rates and load.rate_rounds else 0),
         precision=precision,
         time_limit=time_limit,
+    )
+    return replace(plan, estimate=plan.estimate + sum(seconds_of_trials(plan)))
+
+
+def seconds_of_trials(plan: Plan) -> tuple[float, ...]:
+    """Say about how many seconds each trial of a plan takes."""
+    shapes = {workload.id: len(workload.shape) for workload in plan.workloads}
+    return tuple(
+        seconds_of(trial.stage, plan.load, shape=shapes.get(trial.workload, 0))
+        for trial in plan.trials
     )
 
 
@@ -169,6 +182,13 @@ def own_phases(load: LoadSettings, capacity: float, seed: int) -> Iterator[Phase
         yield replace(phase, own=part, duration=max(load.duration, enough))
 
 
+def shape_phase(workload: Workload) -> Phase:
+    """Give the phase that plays the shape of a workload, from its first second to its last."""
+    return Phase(
+        users=max(workload.shape), duration=float(len(workload.shape)), shape=workload.shape
+    )
+
+
 def recovery_limit(window: float) -> float:
     """Say for how many seconds it is waited for calm after a window of overload of so many."""
     return min(max(_LEAST_RECOVERY, window), _MOST_RECOVERY)
@@ -186,14 +206,16 @@ def _open_loop(load: LoadSettings, rate: float, seed: int) -> Phase:
 
 
 def most_users(load: LoadSettings) -> int:
-    """Say how many users the generator needs for all phases."""
+    """Say how many users the generator needs for all phases, but for those of a shape."""
     closed = load.users or load.most_users
     return max(closed, load.connections) if load.rates and load.rate_rounds else closed
 
 
-def seconds_of(stage: Stage, load: LoadSettings) -> float:
-    """Say about how many seconds a trial of a stage takes."""
-    if stage is Stage.RAMP:
+def seconds_of(stage: Stage, load: LoadSettings, *, shape: float = 0.0) -> float:
+    """Say about how many seconds a trial of a stage takes, of which ``shape`` one of its own."""
+    if stage is Stage.SHAPE:
+        phases = shape
+    elif stage is Stage.RAMP:
         phases = _USUAL_RAMP * (load.duration / 2 + _RAMP_SETTLE) + load.warmup
     elif stage is Stage.CAPACITY:
         phases = load.warmup + load.duration

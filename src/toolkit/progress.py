@@ -1,6 +1,7 @@
 """Tell a person how a bench goes: a live display on a terminal, plain lines elsewhere."""
 
 import time
+from statistics import mean
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from toolkit.checked import Metric, Pair
 from toolkit.knee import find_knee
 from toolkit.measured import Measurement, Outcome, RuntimeFacts, Severity
 from toolkit.model import Plan, Stage, Trial
+from toolkit.plan import seconds_of_trials
 from toolkit.ports import Tick
 from toolkit.report.board import Board
 from toolkit.units import counted, format_duration, format_latency, format_rate
@@ -30,6 +32,7 @@ class Progress:
         self._live: Live | None = None
         self._total = self._done = 0
         self._estimate = 0.0
+        self._seconds: tuple[float, ...] = ()
         self._began = time.monotonic()
         self._doing = ""
         self._now = ""
@@ -56,6 +59,7 @@ class Progress:
     def planned(self, plan: Plan, runtime: RuntimeFacts) -> None:
         """See ``ports.Observer``."""
         self._total, self._estimate = len(plan.trials), plan.estimate
+        self._seconds = seconds_of_trials(plan)
         self._say(f"Runtime: {runtime.name} ({runtime.reason}).")
         self._say(describe(plan))
 
@@ -90,7 +94,14 @@ class Progress:
         if not self._done:
             return f"about {format_duration(self._estimate)} left"
         spent = time.monotonic() - self._began
-        return f"about {format_duration(spent / self._done * (self._total - self._done))} left"
+        return f"about {format_duration(spent * self._to_come())} left"
+
+    def _to_come(self) -> float:
+        """Give what is to come as a multiple of what is done, by what trials were to take."""
+        seconds = [*self._seconds] or [1.0]
+        # rounds that were added are as long as others
+        seconds += [mean(seconds)] * (self._total - len(seconds))
+        return sum(seconds[self._done :]) / sum(seconds[: self._done])
 
     def _display(self) -> Table:
         grid = Table.grid(padding=(0, 1), expand=False)
@@ -210,6 +221,10 @@ def describe(plan: Plan) -> str:
     if load.rates and load.rate_rounds:
         parts = ", ".join(f"{part:.0%}" for part in sorted(load.rates))
         stages.append(f"{counted(load.rate_rounds, 'round')} at {parts} of the baseline's capacity")
+    played = [len(workload.shape) for workload in plan.workloads if workload.shape]
+    if played and load.shape_rounds:
+        seconds = format_duration(max(played))
+        stages.append(f"{counted(load.shape_rounds, 'round')} of the shape of {seconds}")
     return (
         f"Plan: {counted(len(plan.stacks), 'stack')} x "
         f"{counted(len(plan.workloads), 'workload')}, {', '.join(stages)} = "

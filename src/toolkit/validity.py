@@ -104,8 +104,9 @@ _Rule = Callable[[Evidence], Finding | None]
 
 
 def find_faults(evidence: Evidence) -> tuple[Finding, ...]:
-    """Judge a phase by all rules, each by itself."""
-    return tuple(finding for rule in _RULES if (finding := rule(evidence)) is not None)
+    """Judge a phase by all rules that are about its kind, each by itself."""
+    rules = (rule for rule in _RULES if not evidence.phase.shape or rule not in _OF_STEADY_LOAD)
+    return tuple(finding for rule in rules if (finding := rule(evidence)) is not None)
 
 
 # the answers themselves
@@ -178,17 +179,22 @@ def _busiest(e: Evidence) -> str:
 
 
 def _schedule(e: Evidence) -> Finding | None:
-    """An open loop whose generator is late, or sends another rate, is not the one asked for."""
-    if e.phase.rate is None or e.load.offered is None:
+    """An open loop whose generator is late, or sends another rate, is not the one asked for.
+
+    Nor is a shape: the generator may be at its limit for a part of it, which its use of the whole
+    does not tell.
+    """
+    if e.phase.rate is not None and e.load.offered is not None:
+        meant = e.phase.rate * e.load.duration
+        # four standard deviations of a Poisson count: one phase in 16,000 by chance
+        if abs(e.load.offered - meant) > 0.05 * meant + 4 * meant**0.5:
+            return _invalid(
+                "schedule",
+                f"{e.load.offered} requests were meant to be sent where {meant:.0f} belong: "
+                "the generator did not keep its schedule",
+            )
+    elif not e.phase.shape:
         return None
-    meant = e.phase.rate * e.load.duration
-    # four standard deviations of a Poisson count: one phase in 16,000 by chance
-    if abs(e.load.offered - meant) > 0.05 * meant + 4 * meant**0.5:
-        return _invalid(
-            "schedule",
-            f"{e.load.offered} requests were meant to be sent where {meant:.0f} belong: "
-            "the generator did not keep its schedule",
-        )
     latency, lag = _latency(e), e.load.use.lag
     # of overload no latency is reported
     if lag <= LATE or latency is None or e.phase.overload:
@@ -373,7 +379,9 @@ def _silence(e: Evidence) -> Finding | None:
     usual, longest = latency.percentiles(50, 99) if latency is not None else (0.0, 0.0)
     # users in step with each other are silent for as long as an answer takes
     if silence >= max(hang, 2 * longest):
-        return _invalid("hang", f"no answer came for {silence:.1f} s while requests were under way")
+        # a shape may be more than the server can do, and begins with a cold one
+        finding = _warned if e.phase.shape else _invalid
+        return finding("hang", f"no answer came for {silence:.1f} s while requests were under way")
     if silence < stall or silence < STALL_FACTOR * usual:
         return None
     return _warned("stall", f"no answer came for {silence:.2f} s while requests were under way")
@@ -386,7 +394,9 @@ def _unanswered(e: Evidence) -> Finding | None:
     if not load.unanswered or queued:
         return None
     total = load.offered or load.requests
-    finding = _invalid if e.closed or load.unanswered > ERROR_LIMIT * total else _warned
+    # a shape may be more than the server can do
+    grave = not e.phase.shape and (e.closed or load.unanswered > ERROR_LIMIT * total)
+    finding = _invalid if grave else _warned
     return finding(
         "unanswered",
         f"{load.unanswered} requests that were under way at the end were never answered: they "
@@ -574,6 +584,11 @@ _RULES: tuple[_Rule, ...] = (
     _frequency,
     _clock,
 )
+
+
+_OF_STEADY_LOAD = frozenset((_unsaturated, _little, _uneven, _reconnects, _drift, _growth))
+"""Rules that hold where as many users as ever send all the time. In a shape they come and go, and
+wait for longer than a server need keep a connection; and the server is new."""
 
 
 def _latency(e: Evidence) -> LatencyHistogram | None:

@@ -238,6 +238,126 @@ def test_users_do_not_think_between_tasks_while_phases_say_when_to_begin(
     assert opened.late == 0
 
 
+WAITING = {
+    "scenario": """
+        from locust import constant, task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            wait_time = constant(0.5)
+
+            @task
+            def read(self):
+                yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from locust import constant, task
+        from toolkit.client import SocketUser
+
+        class Reader(SocketUser):
+            wait_time = constant(0.5)
+
+            @task
+            def read(self):
+                self.client.get("/thing")
+    """,
+    "FastHttpUser": """
+        from locust import FastHttpUser, constant, task
+
+        class Reader(FastHttpUser):
+            wait_time = constant(0.5)
+
+            @task
+            def read(self):
+                self.client.get("/thing")
+    """,
+    "HttpUser": """
+        from locust import HttpUser, SequentialTaskSet, constant, task
+
+        class Reader(HttpUser):
+            wait_time = constant(0.5)
+
+            @task
+            class Visit(SequentialTaskSet):
+                @task
+                def read(self):
+                    self.client.get("/thing")
+
+                @task
+                def leave(self):
+                    self.client.get("/thing")
+                    self.interrupt(reschedule=False)
+    """,
+}
+SHAPE = (2, 6, 0, 4)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("kind", WAITING)
+def test_a_shape_has_its_users_who_wait_as_their_file_says(
+    load: Load, kind: str, processes: int
+) -> None:
+    """Each of them sends when it comes and then twice a second, whatever the server could do."""
+    shaped = Phase(users=max(SHAPE), duration=float(len(SHAPE)), shape=SHAPE)
+    (found, closed), _ = load(WAITING[kind], [shaped, CLOSED], processes=processes)
+    assert found.errors == {}
+    assert found.unanswered == 0
+    # twice in each second and once when they come: 2, 4 and 4 do; on a slow machine some send less
+    assert sum(SHAPE) < found.requests <= 2 * sum(SHAPE) + 2 + 4 + 4
+    assert found.seen == found.locust_seen
+    # and the next phase has its users to itself
+    assert closed.requests > 60
+    assert closed.unanswered == 0
+
+
+CLASSES = {
+    "driven": """
+        from pathlib import Path
+        from locust import task
+        from toolkit.client import Request, SocketUser
+
+        class Reader(SocketUser):
+            weight = 3
+
+            @task
+            def go(self):
+                Path(FOLDER, "Reader").touch()
+                yield Request("GET", "/thing", expect=200)
+
+        class Writer(SocketUser):
+            @task
+            def go(self):
+                Path(FOLDER, "Writer").touch()
+                yield Request("GET", "/thing", expect=200)
+    """,
+    "greenlet": """
+        from pathlib import Path
+        from locust import FastHttpUser, task
+
+        class Reader(FastHttpUser):
+            weight = 3
+
+            @task
+            def go(self):
+                Path(FOLDER, "Reader").touch()
+                self.client.get("/thing")
+
+        class Writer(FastHttpUser):
+            @task
+            def go(self):
+                Path(FOLDER, "Writer").touch()
+                self.client.get("/thing")
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_in_a_loop_of_few_users_all_classes_send(load: Load, tmp_path: Path, kind: str) -> None:
+    """Four of eight that were started class after class: three of one, one of the other."""
+    load(f"FOLDER = {str(tmp_path)!r}\n{textwrap.dedent(CLASSES[kind])}", [CLOSED])
+    assert {file.name for file in tmp_path.iterdir()} >= {"Reader", "Writer"}
+
+
 def test_phases_begin_when_all_users_are_ready_for_their_first_task(load: Load) -> None:
     """Users that log in for longer than the first phase lasts."""
     (closed,), _ = load(

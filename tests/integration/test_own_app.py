@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.measured import Measurement
+from toolkit.model import Stage
 from toolkit.store import Store
 
 if TYPE_CHECKING:
@@ -81,6 +82,63 @@ def test_a_published_package_is_measured_under_somebodys_locustfile(
     assert done.returncode in (0, 4), done.stderr
     (item,) = measured(tmp_path).values()
     assert "HttpUser" in item.phases[0].load.client
+
+
+SHAPED = """
+from locust import FastHttpUser, LoadTestShape, constant, task
+
+
+class Reader(FastHttpUser):
+    wait_time = constant(0.2)
+
+    @task
+    def home(self):
+        self.client.get("/")
+
+
+class Steps(LoadTestShape):
+    def tick(self):
+        return (3, 2) if self.get_run_time() < 3 else None
+"""
+
+
+def test_a_shape_is_played_where_it_is_asked_for_and_named_where_it_is_not(
+    toolkit: Toolkit, tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from flask import Flask\napp = Flask(__name__)\n"
+        "app.add_url_rule('/', view_func=lambda: 'hello')\n"
+    )
+    (tmp_path / "requirements.txt").write_text((FLASKR / "requirements.txt").read_text())
+    (tmp_path / "load.py").write_text(SHAPED)
+    bench = (
+        "bench",
+        "shop:app",
+        "--locustfile",
+        "load.py",
+        *BRIEF,
+        "--servers",
+        "gunicorn-gthread",
+    )
+    left = toolkit(*bench, "--dry-run")
+    assert left.returncode == 0, left.stderr
+    assert "load.py: LoadTestShape Steps and wait_time left out" in left.stderr
+    done = toolkit(*bench, "--shape-rounds", "2")
+    assert done.returncode in (0, 4), done.stderr
+    assert "left out" not in done.stderr
+    assert "The shape of the locustfile: 3 users at most, 3 s, with their waits" in done.stdout
+    run = Store(tmp_path / "results").load()
+    played = [item for item in run.outcomes if item.trial.stage is Stage.SHAPE]
+    assert [item.trial.round for item in played] == [1, 2]
+    for item in played:
+        assert isinstance(item, Measurement)
+        (phase,) = item.phases
+        assert phase.phase.shape == (2, 3, 3)
+        # at once, and then five times a second at most
+        assert 8 < phase.load.requests <= 5 * 8 + 3
+    refused = toolkit(*bench, "--shape-rounds", "1", "--most-rate", "50")
+    assert refused.returncode == 2
+    assert "--most-rate" in refused.stderr
 
 
 def test_a_reference_stack_stands_beside_an_app_and_answers_what_it_has(

@@ -184,6 +184,7 @@ class FakeLoad:
         noise: Gives a factor of the capacity, for a stack and the number of its closed loops.
         quick: The rate up to which answers take a millisecond at most, and else a second.
         ran: What was run, on which stack.
+        shapes: Those of the workloads that it was opened with.
     """
 
     make_load: MakeLoad
@@ -194,11 +195,13 @@ class FakeLoad:
     client: str = "SocketUser"
     events: list[str] = field(default_factory=list)
     ran: list[tuple[str, Phase]] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
     _aimed: str = ""
 
     @contextlib.contextmanager
     def open(self, workload: Workload) -> Iterator["FakeLoad"]:
         self.events.append("opened")
+        self.shapes.append(workload.shape)
         yield self
         self.events.append("left")
 
@@ -382,6 +385,32 @@ def test_ramps_come_first_then_capacity_then_the_calibration_then_fixed_rates_th
     opened_before = scene.load.events[: scene.load.events.index("calibrated")].count("opened")
     assert opened_before == 6
     assert scene.load.events.count("opened") == 14
+
+
+def test_a_shape_is_played_at_the_end_on_a_server_of_its_own(scene: Scene) -> None:
+    shaped = replace(LIST, shape=(1, 4, 2))
+    run = scene.bench(replace(LOAD, shape_rounds=2), rounds=1, workloads=[shaped])
+    stages = [trial.stage for trial in run.trials]
+    assert stages[-4:] == [Stage.SHAPE] * 4
+    assert Stage.SHAPE not in stages[:-4]
+    played = [phase for _, phase in scene.load.ran if phase.shape]
+    assert [(phase.shape, phase.users, phase.duration) for phase in played] == [
+        ((1, 4, 2), 4, 3.0)
+    ] * 4
+    assert scene.load.events.count("opened") == len(run.trials)
+    # its users are there for the trials that play it, and for no others
+    assert scene.load.shapes == [()] * (len(run.trials) - 4) + [shaped.shape] * 4
+    rows = {row.stack: row.shaped for table in tables(run) for row in table.rows}
+    for found in rows.values():
+        assert found is not None
+        assert (found.users, found.seconds, found.rounds) == (4, 3.0, 2)
+
+
+def test_without_rates_a_shape_is_played_all_the_same(scene: Scene) -> None:
+    load = replace(LOAD, users=8, rate_rounds=0, shape_rounds=1)
+    scene.bench(load, rounds=1, workloads=[replace(LIST, shape=(2,))])
+    assert scene.calibrated == [("SocketUser", [])]
+    assert [phase.shape for _, phase in scene.load.ran][-2:] == [(2,), (2,)]
 
 
 def test_the_observer_is_told_of_each_trial_with_its_number(scene: Scene) -> None:

@@ -58,6 +58,8 @@ class Burst:
 class FakeUser:
     """Begins when it may, and has its answer after a while."""
 
+    kind: type | None = None
+
     def __init__(self, track: "Track", side: Side, pace: Pace) -> None:
         self._track = track
         self._side = side

@@ -728,3 +728,49 @@ def spoilt(outcome: Outcome, finding: Finding = INVALID) -> Outcome:
     assert isinstance(outcome, Measurement)
     phases = tuple(replace(phase, findings=(finding,)) for phase in outcome.phases)
     return replace(outcome, phases=phases)
+
+
+# a shape
+
+
+def test_the_rounds_of_a_shape_are_one_row_of_their_own_and_no_capacity(
+    make_measurement: MakeMeasurement, make_played: MakeMeasurement, make_run: MakeRun
+) -> None:
+    rounds = [make_played("a/x", n, rate) for n, rate in enumerate((90, 100, 120), 1)]
+    row = row_of(make_run((make_measurement(rate=1000), *rounds)), "a/x")
+    assert median_of(row) == 1000
+    assert row.at_rates == ()
+    assert row.shaped is not None
+    assert (row.shaped.throughput, row.shaped.users, row.shaped.seconds) == (100, 50, 3.0)
+    assert (row.shaped.valid, row.shaped.rounds) == (3, 3)
+    assert row.shaped.cpu == pytest.approx(0.9)
+    assert row.shaped.latencies is not None
+    assert row.sound
+
+
+def test_errors_of_a_shape_are_a_part_of_all_that_was_asked(
+    make_measurement: MakeMeasurement, make_played: MakeMeasurement, make_run: MakeRun
+) -> None:
+    one = make_played("a/x", 1, 100, errors={"refused": 50})
+    answers = LatencyHistogram.decode(one.phases[0].load.latency).count
+    row = row_of(make_run((make_measurement(), one)), "a/x")
+    assert row.shaped is not None
+    assert row.shaped.error_rate == pytest.approx(50 / (answers + 50))
+
+
+def test_a_shape_that_was_mostly_invalid_is_shown_and_makes_the_run_unsound(
+    make_measurement: MakeMeasurement, make_played: MakeMeasurement, make_run: MakeRun
+) -> None:
+    rounds = [make_played("a/x", number, 100, findings=(INVALID,)) for number in (1, 2)]
+    row = row_of(make_run((make_measurement(), *rounds)), "a/x")
+    assert row.shaped is not None
+    assert (row.shaped.valid, row.shaped.rounds) == (0, 2)
+    assert row.valid
+    assert not row.sound
+    assert INVALID in [finding for finding, _ in row.findings]
+
+
+def test_a_run_without_a_shape_has_none(
+    make_measurement: MakeMeasurement, make_run: MakeRun
+) -> None:
+    assert row_of(make_run((make_measurement(),)), "a/x").shaped is None

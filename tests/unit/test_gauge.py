@@ -240,6 +240,16 @@ def test_shares_of_a_closed_loop_are_all_users_and_differ_by_one_at_most(
     assert all(share.shift == 0 for share in load.shares(phase, workers))
 
 
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=20), st.integers(1, 16))
+def test_shares_of_a_shape_are_all_its_users_in_every_second(
+    load: Functions, shape: list[int], workers: int
+) -> None:
+    phase = Phase(users=max(shape), duration=float(len(shape)), shape=tuple(shape))
+    shares = [share.shape for share in load.shares(phase, workers)]
+    assert [sum(users) for users in zip(*shares, strict=True)] == shape
+    assert all(max(users) - min(users) <= 1 for users in zip(*shares, strict=True))
+
+
 @given(st.floats(1, 1e5), st.integers(1, 16), st.integers(0, 2**32))
 def test_shares_of_an_open_loop_are_the_whole_rate_with_arrivals_of_their_own(
     load: Functions, rate: float, workers: int, seed: int

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gevent
@@ -26,8 +26,9 @@ MOST = 1000
 class User:
     """Begins when it may; ends when the test says so."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, kind: type | None = None) -> None:
         self._pace = pace
+        self.kind = kind
         self.began: list[tuple[float | None, Window | None]] = []
         self.busy = False
 
@@ -82,7 +83,7 @@ def until(condition: Callable[[], object]) -> None:
         gevent.sleep(0.002)
 
 
-def busy(users: list[User]) -> int:
+def busy(users: Sequence[User]) -> int:
     return sum(user.busy for user in users)
 
 
@@ -232,6 +233,132 @@ def test_whatever_happens_a_closed_loop_is_as_full_as_it_can_be(data: st.DataObj
                 pass
         assert pace.running == busy(users)
         assert pace.running >= min(size, len(users))
+
+
+# a shape
+
+
+class Thinker(User):
+    """Thinks after a task, until the test says that it has."""
+
+    def end(self) -> None:
+        assert self.busy
+        self.busy = False
+        self._pace.think()
+
+    def think_on(self) -> None:
+        self._pace.thought()
+        self._pace.ask(self)
+
+
+def thinking(pace: Pace, count: int) -> list[Thinker]:
+    users = [Thinker(pace) for _ in range(count)]
+    for user in users:
+        user.ask()
+    return users
+
+
+def test_who_thinks_keeps_its_place_and_is_not_at_work(pace: Pace) -> None:
+    users = thinking(pace, 4)
+    pace.play(2)
+    assert pace.thoughtful
+    users[0].end()
+    assert [user.busy for user in users] == [False, True, False, False]
+    assert (pace.running, pace.thinking, pace.active, pace.done) == (1, 1, 2, 1)
+    users[0].think_on()
+    assert [user.busy for user in users] == [True, True, False, False]
+    assert (pace.running, pace.thinking) == (2, 0)
+
+
+def test_users_that_a_shape_takes_away_end_what_they_are_at(pace: Pace) -> None:
+    users = thinking(pace, 4)
+    pace.play(4)
+    pace.play(1)
+    assert (busy(users), pace.closed) == (4, 1)
+    for user in users:
+        user.end()
+        user.think_on()
+    assert (busy(users), pace.running) == (1, 1)
+    pace.play(3)
+    assert (busy(users), pace.running) == (3, 3)
+
+
+def test_a_shape_may_have_nobody_for_a_while(pace: Pace) -> None:
+    users = thinking(pace, 2)
+    pace.play(0)
+    assert busy(users) == 0
+    pace.play(2)
+    assert busy(users) == 2
+
+
+def test_after_a_shape_nobody_begins_who_thought_till_its_end(pace: Pace) -> None:
+    users = thinking(pace, 2)
+    pace.play(2)
+    users[0].end()
+    pace.stop_arrivals()
+    assert not pace.thoughtful
+    assert pace.active == 1
+    users[0].think_on()
+    assert (users[0].busy, pace.running, pace.thinking) == (False, 1, 0)
+
+
+def test_who_still_thinks_after_a_shape_takes_no_place_in_the_next_loop(pace: Pace) -> None:
+    users = thinking(pace, 4)
+    pace.play(2)
+    users[0].end()
+    users[1].end()
+    pace.close_loop(2)
+    assert [user.busy for user in users] == [False, False, True, True]
+    users[0].think_on()
+    assert not users[0].busy
+
+
+# classes
+
+
+class Reader: ...
+
+
+class Writer: ...
+
+
+def of_classes(pace: Pace, *counts: tuple[type, int]) -> list[User]:
+    """Have users ask as Locust starts them, class after class."""
+    users = [User(pace, kind) for kind, count in counts for _ in range(count)]
+    for user in users:
+        user.ask()
+    return users
+
+
+@pytest.mark.parametrize("begin", ["close_loop", "play"])
+def test_in_a_loop_of_few_users_all_classes_are_there_by_their_weights(
+    pace: Pace, begin: str
+) -> None:
+    users = of_classes(pace, (Reader, 30), (Writer, 10))
+    getattr(pace, begin)(8)
+    at_work = [user.kind for user in users if user.busy]
+    assert (at_work.count(Reader), at_work.count(Writer)) == (6, 2)
+
+
+def test_in_an_open_loop_all_classes_take_turns(pace: Pace) -> None:
+    users = of_classes(pace, (Reader, 3), (Writer, 3))
+    pace.open_loop(iter([0.0, 0.0, NEVER]), MOST)
+    until(lambda: pace.offered == 2)
+    assert {user.kind for user in users if user.busy} == {Reader, Writer}
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=4), st.data())
+def test_no_class_is_ever_short_of_its_part_by_more_than_one(
+    counts: list[int], data: st.DataObject
+) -> None:
+    pace = Pace(Recorder())
+    kinds = [type(f"Kind{number}", (), {}) for number in range(len(counts))]
+    users = of_classes(pace, *zip(kinds, counts, strict=True))
+    size = data.draw(st.integers(1, len(users)))
+    pace.close_loop(size)
+    for kind, count in zip(kinds, counts, strict=True):
+        there = sum(user.busy for user in users if user.kind is kind)
+        assert abs(there - size * count / len(users)) <= 1 + len(kinds) / 2
 
 
 # the open loop

@@ -30,6 +30,7 @@ from toolkit.plan import (
     ramp_phases,
     rate_phases,
     recovery_limit,
+    shape_phase,
 )
 
 CASES = sorted((f"{app}/s", workload) for app in "abc" for workload in ("list", "create"))
@@ -368,6 +369,47 @@ def test_the_generator_has_as_many_users_as_its_greatest_phase(
         phases += rate_phases(load, capacity=1.0, seed=1, overload=True)
         phases += own_phases(load, capacity=1.0, seed=1)
     assert max(phase.users for phase in phases) == expected
+
+
+SHAPED = Workload(name="load", summary="", path=Path("load.py"), shape=(3, 700, 2))
+
+
+def test_a_shape_is_played_in_rounds_of_its_own_at_the_end_where_there_is_one() -> None:
+    load = LoadSettings(shape_rounds=2)
+    plain = Workload(name="list", summary="", path=Path("list"))
+    beside = replace(stack("other"), work=plain)
+    made = make_plan(
+        stacks=[stack("a"), stack("b"), beside],
+        workloads=[plain, SHAPED],
+        rounds=1,
+        load=load,
+        baseline="",
+        seed=1,
+    )
+    played = made.trials[-4:]
+    assert {trial.stage for trial in played} == {Stage.SHAPE}
+    assert Stage.SHAPE not in {trial.stage for trial in made.trials[:-4]}
+    assert [trial.round for trial in played] == [1, 1, 2, 2]
+    assert {(trial.stack, trial.workload) for trial in played} == {
+        (stack(name).id, "load") for name in "ab"
+    }
+    without = make_plan(
+        stacks=[stack("a"), stack("b"), beside],
+        workloads=[plain, SHAPED],
+        rounds=1,
+        load=replace(load, shape_rounds=0),
+        baseline="",
+        seed=1,
+    )
+    seconds = 4 * len(SHAPED.shape)
+    assert seconds <= made.estimate - without.estimate <= seconds + 4 * 5
+
+
+def test_a_shape_is_one_phase_from_its_first_second_to_its_last() -> None:
+    phase = shape_phase(SHAPED)
+    assert (phase.users, phase.duration, phase.settle, phase.shape) == (700, 3.0, 0, SHAPED.shape)
+    assert phase.probing
+    assert phase.rate is None
 
 
 def test_a_plan_keeps_what_it_was_made_of() -> None:

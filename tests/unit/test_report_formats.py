@@ -15,6 +15,8 @@ from toolkit.cli import main
 from toolkit.compare import tables
 from toolkit.measured import Failure, Run
 from toolkit.model import Trial
+from toolkit.report.browser.document import Library
+from toolkit.report.browser.page import page
 from toolkit.report.run_json import document, schema
 from toolkit.report.run_junit import junit
 from toolkit.report.run_markdown import markdown
@@ -138,3 +140,35 @@ def test_what_cannot_be_written_is_bad_input(
         main(["report", str(REFERENCE / "two-cores"), *arguments])
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_a_shape_met_is_in_every_format(shaped: Run) -> None:
+    found = json.loads(document(shaped))
+    jsonschema.Draft202012Validator(schema()).validate(found)
+    rows = {row["stack"]: row["shape"] for row in found["workloads"][0]["rows"]}
+    assert (rows["a/x"]["users"], rows["a/x"]["seconds"]) == (50, 3.0)
+    assert (rows["a/x"]["throughput"], rows["a/x"]["valid"]) == (102, True)
+    assert rows["b/y"]["error_rate"] > 0
+    assert not rows["c/z"]["valid"]
+    mine = {
+        (number.metric, number.statistic): number.value
+        for number in numbers(shaped)
+        if (number.stack, number.phase) == ("a/x", "shape")
+    }
+    assert mine["throughput", "median"] == 102
+    usable = {n.stack: n.valid for n in numbers(shaped) if n.phase == "shape"}
+    assert usable == {"a/x": True, "b/y": True, "c/z": False}
+    assert all(n.valid for n in numbers(shaped) if n.phase == "capacity")
+    assert "a stack that is slow is asked less" in markdown(shaped)
+    assert mine["latency", "p99"] == rows["a/x"]["latency"]["p99"]
+    said = "50 users at most, 3 s, with their waits"
+    assert said in markdown(shaped)
+    assert said in page(shaped, Library(text=""))
+
+
+def test_a_run_without_a_shape_speaks_of_none(two_cores: Run) -> None:
+    row = json.loads(document(two_cores))["workloads"][0]["rows"][0]
+    assert row["shape"] is None
+    assert "shape" not in markdown(two_cores)
+    assert {number.phase for number in numbers(two_cores)} >= {"capacity"}
+    assert "shape" not in {number.phase for number in numbers(two_cores)}

@@ -99,6 +99,7 @@ def troubled(
             log="Traceback\nboom [red]",
         )
         for stage in Stage
+        if stage is not Stage.SHAPE
     ]
     errors = {"status 500": 3}
     capacity = [
@@ -151,7 +152,7 @@ def quick(make_measurement: MakeMeasurement, make_run: MakeRun) -> Run:
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("name", ["ten_rounds", "six_rounds", "troubled", "quick"])
+@pytest.mark.parametrize("name", ["ten_rounds", "six_rounds", "troubled", "quick", "shaped"])
 def test_the_report_looks_as_it_did(name: str, width: int, request: pytest.FixtureRequest) -> None:
     text = rendered(request.getfixturevalue(name), width)
     file = GOLDEN / f"{name}-{width}.txt"
@@ -162,7 +163,7 @@ def test_the_report_looks_as_it_did(name: str, width: int, request: pytest.Fixtu
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
-@pytest.mark.parametrize("name", ["ten_rounds", "troubled"])
+@pytest.mark.parametrize("name", ["ten_rounds", "troubled", "shaped"])
 def test_no_line_is_wider_than_the_terminal(
     name: str, width: int, request: pytest.FixtureRequest
 ) -> None:

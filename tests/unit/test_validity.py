@@ -809,6 +809,44 @@ def test_a_closed_loop_in_which_a_rule_does_not_apply_has_no_findings(changes: C
 @pytest.mark.parametrize(
     "changes",
     [
+        {"server.cpu_user": 0.1, "host.server_idle": 0.9},
+        {"load.latency": latencies(0.001, 2000)},
+        {"load.fairness": 0.2},
+        {"load.slices": sloped(9000)},
+        {"server.memory_growth": 90.0 * MIB},
+        {"load.requests": 40, "load.latency": latencies(0.032, 40)},
+        {"load.connections": 2000},
+    ],
+)
+def test_in_a_shape_users_come_go_and_think_which_is_no_fault(changes: Changes) -> None:
+    assert judged(planted(CLOSED, changes)) != {}
+    assert judged(planted(CLOSED, {**changes, "phase.shape": (1, 32)})) == {}
+
+
+def test_of_a_shape_errors_and_what_is_not_answered_are_results() -> None:
+    failing = {"load.errors": {"timed out": 500}, "load.unanswered": 500, "phase.shape": (1, 32)}
+    assert judged(planted(CLOSED, failing)) == {"errors": WARNED, "unanswered": WARNED}
+    stalled = {"load.silence": 3.0, "phase.shape": (1, 32)}
+    assert judged(planted(CLOSED, stalled)) == {"hang": WARNED}
+
+
+@pytest.mark.parametrize(("lag", "severity"), [(0.0011, None), (0.02, WARNED), (0.04, INVALID)])
+def test_a_generator_that_lags_behind_a_shape_is_seen_though_its_mean_use_is_low(
+    lag: float, severity: Severity | None
+) -> None:
+    found = judged(planted(CLOSED, {"load.use.lag": lag, "phase.shape": (1, 32)}))
+    assert found == ({} if severity is None else {"schedule": severity})
+
+
+def test_a_shape_on_a_machine_that_others_use_is_not_believed() -> None:
+    assert judged(planted(CLOSED, {"host.server_steal": 0.5, "phase.shape": (1, 32)})) == {
+        "steal": INVALID
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"load.requests": 499, "phase.users": 10},
         {"load.requests": 319, "load.fairness": 0.1},
         {"load.requests": 499, "load.slices": sloped(9000)},

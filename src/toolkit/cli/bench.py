@@ -69,6 +69,12 @@ if TYPE_CHECKING:
     "--rate-rounds", "bench_rate_rounds", type=int, help="Trials of each case at these rates."
 )
 @click.option(
+    "--shape-rounds",
+    "bench_shape_rounds",
+    type=int,
+    help="Times that a locustfile's LoadTestShape is played on each stack, with its waits (0).",
+)
+@click.option(
     "--arrivals",
     "bench_arrivals",
     type=click.Choice(["poisson", "constant"]),
@@ -252,21 +258,23 @@ def _measure(
     dry_run: bool,
 ) -> int:
     from toolkit.cli.benching import measure, show_plan
+    from toolkit.cli.traffic import unplayed, with_shapes
     from toolkit.plan import make_plan
     from toolkit.variants import vary
 
     stacks = vary(benched.stacks, config.bench.vary)
+    load, locustfile = config.bench.load, config.app.locustfile
     plan = make_plan(
         stacks=stacks,
-        workloads=benched.workloads,
+        workloads=with_shapes(benched.workloads, locustfile, load),
         rounds=config.bench.rounds,
-        load=config.bench.load,
+        load=load,
         baseline=config.bench.baseline,
         seed=config.bench.seed,
         precision=config.bench.precision or None,
         time_limit=config.bench.time_limit,
     )
-    for remark in benched.remarks:
+    for remark in (*benched.remarks, *unplayed(plan.workloads, locustfile, playable=True)):
         click.echo(f"toolkit: {remark}", err=True)
     if dry_run:
         return show_plan(config, benched, plan)

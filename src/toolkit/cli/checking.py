@@ -22,7 +22,7 @@ from toolkit.cli.sides import (
     refuse_idle_flags,
     refuse_same,
 )
-from toolkit.cli.traffic import own_traffic
+from toolkit.cli.traffic import own_traffic, unplayed
 from toolkit.cli.wiring import catalog, messages, placement, step_aside
 from toolkit.config import CheckConfig, Config
 from toolkit.errors import ConfigError, StackError, ToolkitError
@@ -73,8 +73,9 @@ def measure(
     step_aside(where)
     with contextlib.ExitStack() as opened:
         progress = opened.enter_context(CheckProgress(messages()))
-        if compared.remark:
-            progress.noted(compared.remark)
+        for remark in (compared.remark, *unplayed(workloads, config.check.locustfile)):
+            if remark:
+                progress.noted(remark)
         ring = _Ring(config, where, opened.enter_context(Guardian()), progress, opened)
         ring.open(compared, named)
         settings = config.check.settings

@@ -1,14 +1,18 @@
 """The traffic that users describe themselves: paths, bodies, locustfiles."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from toolkit.errors import ConfigError
 from toolkit.load.duel import GET_FILE
-from toolkit.model import Workload
+from toolkit.load.shape import shape_of
+from toolkit.load.unplayed import WAIT, left_out
+from toolkit.model import LoadSettings, Workload
 
 _POST_FILE = GET_FILE.with_name("post.py")
 _MIXED_FILE = GET_FILE.with_name("mixed.py")
@@ -63,6 +67,60 @@ def own_traffic(get: Iterable[str], post: Iterable[str], locustfile: str) -> Ite
         if not file.is_file():
             raise ConfigError(f"the locustfile {locustfile} does not exist")
         yield Workload(name=file.stem, summary="", path=file)
+
+
+def with_shapes(
+    workloads: Sequence[Workload], locustfile: str, load: LoadSettings
+) -> tuple[Workload, ...]:
+    """Have the workload of the locustfile play its shape, where rounds of it are asked for.
+
+    Args:
+        workloads: Of the run.
+        locustfile: As in ``own_traffic``.
+        load: How stacks are loaded.
+
+    Raises:
+        ConfigError: There is no locustfile, its shape cannot be played, or may not.
+    """
+    if not load.shape_rounds:
+        return tuple(workloads)
+    file = Path(locustfile).absolute()
+    if not locustfile or file not in [workload.path for workload in workloads]:
+        raise ConfigError(
+            "--shape-rounds plays the LoadTestShape of a locustfile, and none is measured",
+            hint="Name it with --locustfile, and an app of your own; or --shape-rounds 0.",
+        )
+    if load.most_rate is not None:
+        raise ConfigError(
+            "a shape says itself how much is sent, and --most-rate cannot hold it back",
+            hint="Leave --shape-rounds out.",
+        )
+    return tuple(
+        replace(item, shape=shape_of(item)) if item.path == file else item for item in workloads
+    )
+
+
+def unplayed(
+    workloads: Iterable[Workload], locustfile: str, *, playable: bool = False
+) -> Iterator[str]:
+    """Say what a locustfile has that is left out.
+
+    Args:
+        workloads: Of the run; of those whose shape is played nothing is left out.
+        locustfile: As in ``own_traffic``.
+        playable: Whether a shape could be played.
+    """
+    file = Path(locustfile).absolute()
+    if not any(workload.path == file and not workload.shape for workload in workloads):
+        return
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        found = left_out(file.read_text(encoding="utf-8"))
+        if found:
+            shaped = playable and len(found) > found.count(WAIT)
+            yield (
+                f"{file.name}: {' and '.join(found)} left out: the tool says how many users there "
+                "are and when they send." + " --shape-rounds 3 plays the shape, and waits." * shaped
+            )
 
 
 def mixed(workloads: Sequence[Workload]) -> Workload:

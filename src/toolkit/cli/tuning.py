@@ -12,7 +12,7 @@ from toolkit.cli.benched import Benched
 from toolkit.cli.benching import hint_at, mention, say_where
 from toolkit.cli.opening import opened
 from toolkit.cli.outputs import Telling
-from toolkit.cli.traffic import mixed
+from toolkit.cli.traffic import mixed, unplayed
 from toolkit.cli.wiring import catalog, messages, output, session
 from toolkit.cli.written import write_run
 from toolkit.config import AppConfig, Config
@@ -169,7 +169,7 @@ def tune(config: Config, searched: Searched, fixed: Fixed, told: Telling, *, dry
     """
     settings, load = settings_of(config), config.tune.load
     benched = searched.benched
-    for remark in benched.remarks:
+    for remark in (*benched.remarks, *unplayed(benched.workloads, config.app.locustfile)):
         click.echo(f"toolkit: {remark}", err=True)
     if dry_run:
         with session(config, new_run_id(), found=benched.catalog) as parts:

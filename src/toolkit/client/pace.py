@@ -9,8 +9,9 @@ import os
 import random
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -24,7 +25,14 @@ _BURST = 0.05
 
 
 class Turn(Protocol):
-    """A user that wants to begin its next task."""
+    """A user that wants to begin its next task.
+
+    Attributes:
+        kind: Its class, None: not known yet.
+    """
+
+    @property
+    def kind(self) -> type | None: ...  # noqa: D102 - see Attributes
 
     def go(self, due: float | None, window: Window | None) -> None:
         """Begin now.
@@ -89,7 +97,9 @@ class Pace:
         offered: Open loop: starts that have come so far ...
         late: ... and those of them that found every user busy.
         lags: Open loop: seconds by which those were late that found one free.
+        thoughtful: Whether users wait after a task as their locustfile says before they ask again.
         running: Users that have begun a task and not ended it.
+        thinking: Users that have ended one, and think before they ask for the next.
         done: Tasks that have ended so far.
         on_idle: Called when the last of those has ended theirs.
     """
@@ -103,7 +113,8 @@ class Pace:
         self._allowance: Allowance | None = None
         self._further = 0
         self._most = 0
-        self.running = self.done = 0
+        self.thoughtful = False
+        self.running = self.thinking = self.done = 0
         self._starts: Iterator[float] | None = None
         self._base = self._due = 0.0
         self._alarm: _Alarm | None = None
@@ -117,6 +128,11 @@ class Pace:
         return len(self._free)
 
     @property
+    def active(self) -> int:
+        """Users that have a place in the loop: who thinks keeps it."""
+        return self.running + self.thinking if self.thoughtful else self.running
+
+    @property
     def backlog(self) -> int:
         """Starts whose time has come and that nobody was free for."""
         return len(self._waiting)
@@ -127,7 +143,7 @@ class Pace:
             due, window = self._waiting.popleft()
             self.running += 1
             turn.go(due, window)
-        elif self.closed is not None and self.running < self.closed:
+        elif self.closed is not None and self.active < self.closed:
             self.running += 1
             turn.go(None, None)
         else:
@@ -142,11 +158,38 @@ class Pace:
         if self.running == 0 and self.on_idle is not None:
             self.on_idle()
 
+    def think(self) -> None:
+        """Take that the task of a user has ended, and that it thinks."""
+        self.thinking += 1
+        self.ended()
+
+    def thought(self) -> None:
+        """Take that a user has thought; it asks at once, or goes."""
+        self.thinking -= 1
+
     def leave(self, turn: Turn) -> None:
         """Forget a user that goes; another one takes its place in a closed loop."""
         if turn in self._free:
             self._free.remove(turn)
         self._fill()
+
+    def _mix(self) -> None:
+        """Have the users of all classes take turns, each as often as there are of it.
+
+        Locust starts one class after the other, and in a closed loop of fewer users than there are
+        those that asked first would go round for ever, all of one class.
+        """
+        kinds = Counter(turn.kind for turn in self._free)
+        if len(kinds) < 2:
+            return
+        seen: Counter[type | None] = Counter()
+
+        def place(turn: Turn) -> float:
+            seen[turn.kind] += 1
+            return (seen[turn.kind] - 0.5) / kinds[turn.kind]
+
+        places = [(place(turn), number, turn) for number, turn in enumerate(self._free)]
+        self._free = deque(turn for _, _, turn in sorted(places, key=itemgetter(0, 1)))
 
     def pause(self) -> None:
         """Let nobody begin any more; what was due is dropped."""
@@ -156,6 +199,7 @@ class Pace:
     def stop_arrivals(self) -> None:
         """Let no new start come; those that wait for a free user still do."""
         self.closed, self._restrained, self._starts = None, None, None
+        self.thoughtful = False
         if self._alarm is not None:
             self._alarm.close()
             self._alarm = None
@@ -168,11 +212,25 @@ class Pace:
             most_rate: Requests/s that they may send together; None: as many as they can.
         """
         self.pause()
+        self._mix()
         if most_rate is None:
             self.closed = users
         else:
             self._restrained, self._allowance = users, Allowance(most_rate)
             self._further = self._furthers()
+        self._fill()
+
+    def play(self, users: int) -> None:
+        """Let so many users go as their locustfile says, with its waits.
+
+        Args:
+            users: How many; those that are too many end what they are at.
+        """
+        if not self.thoughtful:
+            self.pause()
+            self._mix()
+            self.thoughtful = True
+        self.closed = users
         self._fill()
 
     def open_loop(self, starts: Iterator[float], most: int) -> None:
@@ -185,6 +243,7 @@ class Pace:
         if self._restrained is not None:
             self.stop_arrivals()
         self.closed = None
+        self._mix()
         self._most = most
         self._starts = starts
         self._base = perf_counter()
@@ -201,7 +260,7 @@ class Pace:
 
     def _has_room(self) -> bool:
         if self.closed is not None:
-            return self.running < self.closed
+            return self.active < self.closed
         return self._restrained is not None and self._may_begin()
 
     def _may_begin(self) -> bool:

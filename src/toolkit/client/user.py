@@ -251,6 +251,7 @@ class Driver:
 
     def __init__(self, user: SocketUser, tasks: list[Any]) -> None:
         self._user = user
+        self.kind: type | None = type(user)
         self._pace = course.pace_of(user)
         self._pick = _picker(tasks)
         self._channel = user.client.lend(self._on_answer)
@@ -260,7 +261,7 @@ class Driver:
         self._window: Window | None = None
         self._waits = type(user).wait_time is not User.wait_time
         self.repeats = len(tasks) == 1 and isinstance(tasks[0], Request) and not self._waits
-        self._gone = self._at_work = False
+        self._gone = self._at_work = self._thinking = False
         self._result: AsyncResult = AsyncResult()
         self.answered = 0
 
@@ -285,6 +286,7 @@ class Driver:
             if self._pace is not None:
                 if self._at_work:
                     self._pace.ended()
+                self._end_thinking()
                 self._pace.leave(self)
             self._user.client.take_back()
 
@@ -334,7 +336,7 @@ class Driver:
 
     def _may_repeat(self) -> bool:
         pace = self._pace
-        if pace is not None and (pace.closed is None or pace.running > pace.closed):
+        if pace is not None and (pace.closed is None or pace.active > pace.closed):
             return False
         return self._user._state != _STOPPING  # noqa: SLF001 - Locust has no other way
 
@@ -353,23 +355,35 @@ class Driver:
             return
         self._scenario = None
         self._at_work = False
-        if self._pace is not None:
-            self._pace.ended()
-        # under the toolkit the phases say when a task begins
-        if self._waits and self._pace is None:
-            try:
-                seconds = self._user.wait_time()
-            except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
-                self._result.set_exception(error)
-                return
-            if seconds > 0:
-                gevent.spawn_later(seconds, get_hub().loop.run_callback, self._ask)
-                return
-        self._ask()
+        pace = self._pace
+        # under the toolkit the phases say when a task begins, but for those that play a shape
+        if not self._waits or not (pace is None or pace.thoughtful):
+            if pace is not None:
+                pace.ended()
+            self._ask()
+            return
+        if pace is not None:
+            pace.think()
+            self._thinking = True
+        try:
+            seconds = self._user.wait_time()
+        except Exception as error:  # noqa: BLE001 - a locustfile's code; raised in its greenlet
+            self._result.set_exception(error)
+            return
+        if seconds > 0:
+            gevent.spawn_later(seconds, get_hub().loop.run_callback, self._ask)
+        else:
+            self._ask()
+
+    def _end_thinking(self) -> None:
+        if self._thinking and self._pace is not None:
+            self._thinking = False
+            self._pace.thought()
 
     def _ask(self) -> None:
         if self._gone:
             return
+        self._end_thinking()
         if self._user.stopping:
             self._result.set(None)
         elif self._pace is None:
@@ -384,11 +398,14 @@ class GreenletTurn:
     Attributes:
         answered: Verified answers so far.
         at_work: Whether the user is within a task.
+        thinking: Whether it thinks after one, and keeps its place meanwhile.
+        kind: See ``pace.Turn``.
     """
 
     def __init__(self) -> None:
+        self.kind: type | None = None
         self.answered = 0
-        self.at_work = False
+        self.at_work = self.thinking = False
         self._pace: Pace | None = None
         self._due: float | None = None
         self._window: Window | None = None
@@ -400,6 +417,7 @@ class GreenletTurn:
 
     def wait(self, pace: Pace) -> None:
         """Wait until the next task may begin."""
+        self.end_thinking()
         self._event = AsyncResult()
         self._pace = pace
         pace.ask(self)
@@ -409,8 +427,24 @@ class GreenletTurn:
             pace.leave(self)
             raise
 
+    def task_ended(self, pace: Pace) -> None:
+        """Say that its task has ended; where users think after one, it begins to."""
+        self.at_work = False
+        if pace.thoughtful:
+            self.thinking = True
+            pace.think()
+        else:
+            pace.ended()
+
+    def end_thinking(self) -> None:
+        """Say that it has thought, if it did."""
+        if self.thinking and self._pace is not None:
+            self.thinking = False
+            self._pace.thought()
+
     def leave(self) -> None:
         """Give up its place among those that want to begin."""
+        self.end_thinking()
         if self._pace is not None:
             self._pace.leave(self)
 

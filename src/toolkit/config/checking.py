@@ -88,6 +88,7 @@ def _bench(of: BenchConfig) -> Iterator[_Range]:
     yield _Range("bench.users", of.users, 0 <= of.users <= 10_000, "1 to 10000, 0 to find it")
     yield _Range("bench.most_users", of.most_users, 1 <= of.most_users <= 10_000, "1 to 10000")
     yield _Range("bench.rate_rounds", of.rate_rounds, 0 <= of.rate_rounds <= 1000, "0 to 1000")
+    yield _Range("bench.shape_rounds", of.shape_rounds, 0 <= of.shape_rounds <= 1000, "0 to 1000")
     rates = all(0.01 <= rate <= 10 for rate in of.rates)
     yield _Range("bench.rates", of.rates, rates, "0.01 to 10 each")
     yield _Range("bench.precision", of.precision, 0 <= of.precision <= 1, "0 to 1, as 0.05")

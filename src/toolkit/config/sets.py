@@ -11,7 +11,13 @@ DEFAULT_STACKS = (
     "bottle/gunicorn-sync",
 )
 DEFAULT_WORKLOADS = ("list", "create")
-QUICK: Mapping[str, Any] = {"rounds": 1, "rate_rounds": 0, "users": 32, "warmup": 0.3}
+QUICK: Mapping[str, Any] = {
+    "rounds": 1,
+    "rate_rounds": 0,
+    "shape_rounds": 0,
+    "users": 32,
+    "warmup": 0.3,
+}
 """What ``--quick`` sets: a first look within a minute, with no interval on any ratio."""
 
 QUICK_TUNE: Mapping[str, Any] = {
@@ -67,7 +73,12 @@ SETS: Mapping[str, Mapping[str, Any]] = {
 EVERYTHING: Mapping[str, Any] = {"apps": ("*",), "servers": ("*",), "workloads": ("*",)}
 """What ``--all`` sets."""
 
-AGAINST_ITSELF: Mapping[str, Any] = {"workloads": ("list",), "baseline": "", "rate_rounds": 0}
+AGAINST_ITSELF: Mapping[str, Any] = {
+    "workloads": ("list",),
+    "baseline": "",
+    "rate_rounds": 0,
+    "shape_rounds": 0,
+}
 """What ``--aa`` sets: one workload and the capacity tell how noisy a machine is."""
 
 

@@ -100,6 +100,7 @@ class BenchConfig:
     duration: float = LoadSettings().duration
     rates: tuple[float, ...] = LoadSettings().rates
     rate_rounds: int = LoadSettings().rate_rounds
+    shape_rounds: int = LoadSettings().shape_rounds
     arrivals: Literal["poisson", "constant"] = "poisson"
     objective: float = LoadSettings().objective
     most_rate: float = 0.0
@@ -114,6 +115,7 @@ class BenchConfig:
             duration=self.duration,
             rates=self.rates,
             rate_rounds=self.rate_rounds,
+            shape_rounds=self.shape_rounds,
             arrivals=Arrivals(self.arrivals),
             objective=self.objective,
         )

@@ -185,7 +185,8 @@ def _under(run: Run, stack: str, workload: str, row: Row) -> Under:
         lone=_lone(trials),
         memory=max(phase.use.memory_peak for phase in phases),
         threads=max((p.use.threads or 0 for p in phases), default=0) or None,
-        slowest=max(_longest(phase) for phase in phases),
+        # under a shape they may have waited in a queue that no time limit is to be made for
+        slowest=max(_longest(phase) for phase in phases if not phase.phase.shape),
     )
 
 

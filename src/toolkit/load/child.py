@@ -193,6 +193,12 @@ def _sent(workload: Workload, folder: Path) -> Workload:
     return replace(workload, path=file)
 
 
+def environment_of(workload: Workload) -> dict[str, str]:
+    """Give the environment in which a locustfile is loaded: its parameters, nothing of Locust's."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    return {**ours, parameters.VARIABLE: Parameters(workload.parameters, "").query()}
+
+
 def _environment(
     workload: Workload,
     users: int,
@@ -217,10 +223,8 @@ def _environment(
         ]
     elif processes > 1:
         arguments += ["--processes", str(processes)]
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     return {
-        **ours,
-        parameters.VARIABLE: Parameters(workload.parameters, "").query(),
+        **environment_of(workload),
         LOAD_VARIABLE: json.dumps({"arguments": arguments}),
         EVENTS_VARIABLE: str(events_fd),
     }

@@ -18,7 +18,8 @@ class LocustEngine:
     """Runs each trial's load in a fresh Locust process, pinned to the client's CPUs.
 
     Args:
-        users: Users that are started; a phase lets as many of them work as it says.
+        users: Users that are started; a phase lets as many of them work as it says. For a workload
+            whose shape is played, as many as it has at most.
         placement: Names the client's CPUs; with several, Locust makes load with as many processes.
         guardian: Told what to end should this process be killed.
         spawn_rate: Users/s that are started at most, for what they do first; None: all at once.
@@ -55,7 +56,7 @@ class LocustEngine:
                 started(
                     "toolkit.load.inside",
                     workload,
-                    users=self._users,
+                    users=max(workload.shape, default=self._users),
                     cpus=self._cpus,
                     guardian=self._guardian,
                     processes=len(self._cpus),

@@ -113,7 +113,8 @@ def tells_connections(classes: list[type]) -> bool:
 def _pace_tasks() -> None:
     """Have every task of a user that runs in a greenlet wait for its turn, and for nothing else.
 
-    The time that a user takes to think between tasks is left out: the phases say when one begins.
+    The time that a user takes to think between tasks is left out where the phases say when one
+    begins, which is in all but those that play a shape.
     """
     execute: Any = TaskSet.execute_next_task
     wait: Any = TaskSet.wait
@@ -126,16 +127,17 @@ def _pace_tasks() -> None:
             execute(tasks)
             return
         turn = turn_of_this_greenlet()
+        turn.kind = type(tasks.user)
         turn.wait(pace)
         turn.at_work = True
         try:
             execute(tasks)
         finally:
-            turn.at_work = False
-            pace.ended()
+            turn.task_ended(pace)
 
     def unhurried(tasks: TaskSet) -> None:
-        if course.pace_of(tasks.user) is None or turn_of_this_greenlet().at_work:
+        pace = course.pace_of(tasks.user)
+        if pace is None or pace.thoughtful or turn_of_this_greenlet().at_work:
             wait(tasks)
         elif tasks.user._state == _STOPPING:  # noqa: SLF001 - as Locust's own does
             raise StopUser

@@ -3,7 +3,7 @@
 import resource
 import socket
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -59,6 +59,7 @@ class Gauge:
         self._recovery: float | None = None
         self._unanswered = 0
         self.shipped = 0
+        self._player: gevent.Greenlet | None = None
         gevent.spawn(self._beat)
 
     def progress(self) -> tuple[int, int]:
@@ -73,12 +74,21 @@ class Gauge:
     def begin(self, phase: Phase) -> None:
         """Let the load of a phase begin."""
         self._phase = phase
+        if phase.shape:
+            return  # its first second is the first of the window
         if phase.rate is None:
             self._pace.close_loop(phase.users, phase.most_rate)
         else:
             poisson = phase.arrivals is Arrivals.POISSON
             starts = arrivals(phase.rate, phase.seed, poisson=poisson, shift=phase.shift)
             self._pace.open_loop(starts, phase.users)
+
+    def _play(self, shape: Sequence[int]) -> None:
+        """Let as many users go as a shape says, second after second."""
+        began = perf_counter()
+        for number, users in enumerate(shape, start=1):
+            self._pace.play(users)
+            gevent.sleep(max(began + number - perf_counter(), 0))
 
     def open(self) -> None:
         """Begin the measured window."""
@@ -98,6 +108,8 @@ class Gauge:
             "usage": resource.getrusage(resource.RUSAGE_SELF),
         }
         self._opened_at = perf_counter()
+        if self._phase.shape:
+            self._player = gevent.spawn(self._play, self._phase.shape)
 
     def close(self) -> None:
         """End the measured window; the load goes on."""
@@ -135,6 +147,9 @@ class Gauge:
 
     def rest(self) -> None:
         """End the load; in an open loop after all that was meant for the window has ended."""
+        if self._player is not None:
+            self._player.kill()
+            self._player = None
         began = perf_counter()
         limit = _DRAIN_LIMIT
         if self._phase.overload and self._phase.rate is not None and self._phase.part is not None:

@@ -197,12 +197,17 @@ def shares(phase: Phase, workers: int) -> Iterator[Phase]:
     for number in range(workers):
         yield replace(
             phase,
-            users=phase.users // workers + (number < phase.users % workers),
+            users=_share(phase.users, workers, number),
+            shape=tuple(_share(users, workers, number) for users in phase.shape),
             rate=None if phase.rate is None else phase.rate / workers,
             most_rate=None if phase.most_rate is None else phase.most_rate / workers,
             seed=phase.seed + 1_000_003 * number,
             shift=0.0 if phase.rate is None else number / phase.rate,
         )
+
+
+def _share(users: int, workers: int, number: int) -> int:
+    return users // workers + (number < users % workers)
 
 
 class Conductor:
@@ -282,7 +287,8 @@ class Conductor:
 
 def phase_of(fields: dict[str, Any]) -> Phase:
     """Read a phase from a message."""
-    return Phase(**{**fields, "arrivals": Arrivals(fields["arrivals"])})
+    read = {"arrivals": Arrivals(fields["arrivals"]), "shape": tuple(fields.get("shape", ()))}
+    return Phase(**{**fields, **read})
 
 
 def _lead(environment: Environment, conductor: Conductor, foreign: ForeignUsers) -> None:
@@ -372,7 +378,8 @@ def main() -> None:
 
     def lead(environment: Environment, **_: object) -> None:
         gc.freeze()  # what the locustfile has made stays as well
-        environment.shape_class = None  # the phases say how many users there are
+        # the phases say how many users there are, those that play it included
+        environment.shape_class = None
         _lead(environment, conductor, foreign)
 
     events.init.add_listener(lead)

@@ -32,7 +32,8 @@ def main() -> None:
 
     def lead(environment: Environment, **_: object) -> None:
         settle_memory()  # what the locustfile has made stays as well
-        environment.shape_class = None  # the phases say how many users there are
+        # the phases say how many users there are, those that play it included
+        environment.shape_class = None
         follow(environment, foreign, pace)
 
     events.init.add_listener(lead)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from toolkit.measured import BackingFacts, Failure, Host, Measurement, Run, ServerHost
-from toolkit.model import Need
+from toolkit.model import Need, Stage
 from toolkit.plan import RATE_STRETCH
 from toolkit.units import counted, format_bytes, format_latency, format_rate
 
@@ -130,6 +130,8 @@ def _load(run: Run) -> str:
             f"connections, {load.duration * RATE_STRETCH:g} s measured ({load.duration:g} s and "
             f"more at parts of a stack's own capacity), {counted(load.rate_rounds, 'round')}"
         )
+    if any(trial.stage is Stage.SHAPE for trial in run.trials):
+        text += f". Shape of the locustfile: {counted(load.shape_rounds, 'round')}"
     if load.most_rate is not None:
         text += f". Never more than {load.most_rate:,.10g} requests/s"
     server = "a fresh server for each trial" if run.runtime.ours else "the same server all the time"

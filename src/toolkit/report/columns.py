@@ -11,12 +11,12 @@ from rich.measure import Measurement as Width
 from rich.table import Table
 from rich.text import Text
 
-from toolkit.compare import AtRate, Row, missing_rounds
+from toolkit.compare import AtRate, Row, Shaped, missing_rounds
 from toolkit.compare import Table as Comparison
 from toolkit.measured import Run
 from toolkit.plan import RATE_STRETCH, recovery_limit
 from toolkit.stats import Interval, Ratio
-from toolkit.units import format_bytes, format_latency, format_rate
+from toolkit.units import counted, format_bytes, format_duration, format_latency, format_rate
 
 
 class _Droppable(Protocol):
@@ -184,6 +184,40 @@ def rate_columns(comparison: Comparison, run: Run) -> list[Column[Row]]:
     return columns
 
 
+def shape_title(comparison: Comparison) -> str:
+    """Say what the table of the shape is about; empty if none was played."""
+    played = next((row.shaped for row in comparison.rows if row.shaped is not None), None)
+    if played is None:
+        return ""
+    return (
+        f"The shape of the locustfile: {counted(played.users, 'user')} at most, "
+        f"{format_duration(played.seconds)}, with their waits"
+    )
+
+
+def shape_columns(comparison: Comparison) -> list[Column[Row]]:
+    """What the shape of the locustfile met on each stack; empty if none was played."""
+
+    def told(form: Callable[[Shaped], str]) -> Callable[[Row], str]:
+        return lambda row: "-" if row.shaped is None else form(row.shaped)
+
+    def latencies(shaped: Shaped) -> str:
+        if shaped.latencies is None:
+            return "-"
+        return " / ".join(_optional(seconds, format_latency) for seconds in shaped.latencies)
+
+    if not shape_title(comparison):
+        return []
+    return [
+        Column("stack", _name_in_shape, justify="left", least=14),
+        Column("p50 / p99 / p99.9 ms", told(latencies)),
+        Column("errors", told(lambda shaped: _percent(shaped.error_rate))),
+        Column("req/s", told(lambda shaped: format_rate(shaped.throughput)), drop=1),
+        Column("cores", told(lambda shaped: _optional(shaped.cpu, _hundredths)), drop=3),
+        Column("memory", told(lambda shaped: _optional(shaped.memory_peak, format_bytes)), drop=2),
+    ]
+
+
 def cost_columns(comparison: Comparison, wanted: float | None) -> list[Column[Row]]:
     """What an answer costs, and what a server costs that waits for requests; empty if nobody knows.
 
@@ -220,6 +254,12 @@ def _name(row: Row) -> str:
 
 
 _STACK = Column("stack", _name, justify="left", least=14)
+
+
+def _name_in_shape(row: Row) -> str:
+    if row.shaped is None or row.shaped.valid:
+        return row.stack
+    return f"{row.stack} (invalid)"
 
 
 def _rank(row: Row) -> str:

@@ -44,6 +44,12 @@ def notes(comparison: Comparison, run: Run, hidden: list[str]) -> Iterator[Text]
             "answer, so every request pays for a new one; behind a proxy that does so too it is "
             "at home, and directly at the net it explains much of its rate."
         )
+    if any(row.shaped is not None for row in comparison.rows):
+        yield Text(
+            "In a shape latencies count from when a request was sent, and users wait for their "
+            "answers: a stack that is slow is asked less. What is under way at its end is not "
+            "counted."
+        )
     if hidden:
         yield Text(f"Not shown for lack of width: {', '.join(hidden)}.", style="dim")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from toolkit.compare import Row, Table, tables
+from toolkit.compare import Row, Shaped, Table, tables
 from toolkit.measured import Measurement, Run
 from toolkit.report.answers import answer
 from toolkit.report.browser.data import duels
@@ -115,9 +115,7 @@ def _row(row: Row) -> dict[str, Any]:
                 "part": rate.part,
                 "rate": rate.rate,
                 "goodput": rate.goodput,
-                "latency": dict(
-                    zip(("p50", "p99", "p99.9"), rate.latencies or (None,) * 3, strict=True)
-                ),
+                "latency": _percentiles(rate.latencies),
                 "error_rate": rate.error_rate,
                 "unanswered": rate.unanswered,
                 "carried": rate.carried,
@@ -126,6 +124,7 @@ def _row(row: Row) -> dict[str, Any]:
             }
             for rate in row.at_rates
         ],
+        "shape": None if row.shaped is None else _shape(row.shaped),
         "findings": [
             {
                 "rule": finding.rule,
@@ -139,3 +138,20 @@ def _row(row: Row) -> dict[str, Any]:
             {"stage": failure.stage, "message": failure.message} for failure in row.failures
         ],
     }
+
+
+def _shape(shaped: Shaped) -> dict[str, Any]:
+    return {
+        "users": shaped.users,
+        "seconds": shaped.seconds,
+        "throughput": shaped.throughput,
+        "latency": _percentiles(shaped.latencies),
+        "error_rate": shaped.error_rate,
+        "cpu": shaped.cpu,
+        "memory_peak": shaped.memory_peak,
+        "valid": bool(shaped.valid),
+    }
+
+
+def _percentiles(latencies: tuple[float | None, ...] | None) -> dict[str, float | None]:
+    return dict(zip(("p50", "p99", "p99.9"), latencies or (None,) * 3, strict=True))

@@ -10,7 +10,14 @@ from toolkit.compare import tables
 from toolkit.measured import Run
 from toolkit.report.answers import answers
 from toolkit.report.circumstances import circumstances
-from toolkit.report.columns import Column, capacity_columns, cost_columns, rate_columns
+from toolkit.report.columns import (
+    Column,
+    capacity_columns,
+    cost_columns,
+    rate_columns,
+    shape_columns,
+    shape_title,
+)
 from toolkit.report.markdown import code, folded, row_of
 from toolkit.report.notes import notes
 from toolkit.report.tune_findings import finalist_columns, remarks
@@ -49,6 +56,8 @@ def markdown(run: Run, *, wanted: float | None = None) -> str:
         costs = cost_columns(table, wanted)
         if costs:
             lines += folded("Cost at capacity", _table(table.rows, costs))
+        if shape_title(table):
+            lines += folded(shape_title(table), _table(table.rows, shape_columns(table)))
         said = [code(note.plain) for note in notes(table, shown, [])]
         if said:
             lines += folded(f"Notes ({len(said)})", _listed(said))

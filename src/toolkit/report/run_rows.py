@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from toolkit.compare import Row, tables
+from toolkit.compare import AtRate, Row, Shaped, tables
 from toolkit.measured import Run
 from toolkit.stats import Interval
 from toolkit.tuning.finals import finals_of
@@ -20,12 +20,13 @@ class Number(NamedTuple):
         stack: Id of the stack ...
         app: ... its app ...
         server: ... and its server.
-        phase: ``capacity``, or the part of the baseline's capacity that was offered: ``0.7``.
+        phase: ``capacity``, the part of the baseline's capacity that was offered, as ``0.7``, or
+            ``shape``.
         metric: What it is.
         statistic: Which number of it: ``median``, ``low`` and ``high`` of the interval, ``p99``.
         value: In SI units.
         unit: Of the value: ``1/s``, ``s``, ``B``, ``1`` for what has none.
-        valid: Whether it may be ranked.
+        valid: Whether it may be used.
     """
 
     run: str
@@ -50,7 +51,7 @@ def numbers(run: Run) -> Iterator[Number]:
         for row in table.rows:
             app, _, rest = row.stack.partition("/")
             server = rest.partition(":")[0].partition("#")[0]
-            for phase, metric, statistic, value, unit in _of(row):
+            for (phase, metric, statistic, value, unit), valid in _of(row):
                 if value is not None:
                     yield Number(
                         run.id,
@@ -63,7 +64,7 @@ def numbers(run: Run) -> Iterator[Number]:
                         statistic,
                         value,
                         unit,
-                        bool(row.valid),
+                        valid,
                     )
 
 
@@ -85,7 +86,16 @@ def _safe(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
 
 
-def _of(row: Row) -> Iterator[_Found]:
+def _of(row: Row) -> Iterator[tuple[_Found, bool]]:
+    """Give the numbers of a row, each with whether it may be used."""
+    yield from ((found, bool(row.valid)) for found in _of_capacity(row))
+    for rate in row.at_rates:
+        yield from ((found, bool(rate.valid)) for found in _of_rate(rate))
+    if row.shaped is not None:
+        yield from ((found, bool(row.shaped.valid)) for found in _of_shape(row.shaped))
+
+
+def _of_capacity(row: Row) -> Iterator[_Found]:
     at = "capacity"
     yield from _interval(at, "throughput", row.throughput, "1/s")
     if row.ratio is not None:
@@ -104,16 +114,29 @@ def _of(row: Row) -> Iterator[_Found]:
     yield at, "start", "median", row.start_seconds, "s"
     yield at, "stop", "once", row.stop_seconds, "s"
     yield "own rates", "rate within objective", "median", row.under_objective, "1/s"
-    for rate in row.at_rates:
-        phase = f"{rate.part:g}"
-        yield phase, "offered", "median", rate.rate, "1/s"
-        yield phase, "goodput", "median", rate.goodput, "1/s"
-        for name, late in zip(("p50", "p99", "p99.9"), rate.latencies or (), strict=False):
-            yield phase, "latency", name, late, "s"
-        yield phase, "error rate", "total", rate.error_rate, "1"
-        yield phase, "unanswered", "total", rate.unanswered, "1"
-        yield phase, "carried", "yes", float(rate.carried), "1"
-        yield phase, "recovery", "median", rate.recovery, "s"
+
+
+def _of_rate(rate: AtRate) -> Iterator[_Found]:
+    at = f"{rate.part:g}"
+    yield at, "offered", "median", rate.rate, "1/s"
+    yield at, "goodput", "median", rate.goodput, "1/s"
+    for name, seconds in zip(("p50", "p99", "p99.9"), rate.latencies or (), strict=False):
+        yield at, "latency", name, seconds, "s"
+    yield at, "error rate", "total", rate.error_rate, "1"
+    yield at, "unanswered", "total", rate.unanswered, "1"
+    yield at, "carried", "yes", float(rate.carried), "1"
+    yield at, "recovery", "median", rate.recovery, "s"
+
+
+def _of_shape(shaped: Shaped) -> Iterator[_Found]:
+    at = "shape"
+    yield at, "throughput", "median", shaped.throughput, "1/s"
+    for name, seconds in zip(("p50", "p99", "p99.9"), shaped.latencies or (), strict=False):
+        yield at, "latency", name, seconds, "s"
+    yield at, "error rate", "total", shaped.error_rate, "1"
+    yield at, "users", "most", shaped.users, "1"
+    yield at, "cpu", "median", shaped.cpu, "1"
+    yield at, "memory", "peak", shaped.memory_peak, "B"
 
 
 def _interval(phase: str, metric: str, interval: Interval | None, unit: str) -> Iterator[_Found]:

@@ -1,4 +1,4 @@
-"""The report in a terminal: three tables per workload, then all that explains the numbers."""
+"""The report in a terminal: some tables per workload, then all that explains the numbers."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -24,6 +24,8 @@ from toolkit.report.columns import (
     fitting,
     format_ratio,
     rate_columns,
+    shape_columns,
+    shape_title,
 )
 from toolkit.report.notes import notes
 from toolkit.stats import LEAST_PAIRS
@@ -79,6 +81,7 @@ def _section(
         (f"Capacity: closed loop, {users}", capacity_columns(comparison, run)),
         (_LATENCY_TITLE, rate_columns(comparison, run)),
         ("Cost at capacity", cost_columns(comparison, wanted)),
+        (shape_title(comparison), shape_columns(comparison)),
     ]
     for title, columns in shown:
         if columns:

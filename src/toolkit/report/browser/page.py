@@ -17,6 +17,7 @@ from toolkit.report.browser.tables import (
     finalist_table,
     latency_table,
     parity_table,
+    shape_table,
 )
 from toolkit.report.circumstances import limits
 from toolkit.report.elements import Markup, element
@@ -157,6 +158,9 @@ def _section(number: int, table: Table, run: Run, wanted: float | None) -> Marku
             _figure(number, "cpu", ""),
             _figure(number, "memory", ""),
         ]
+    shape = shape_table(table)
+    if shape is not None:
+        parts += [element("h3", "Under the shape of the locustfile"), shape]
     if duels is not None:
         parts += [element("h3", "Who beats whom"), duels]
     parts += [element("h3", "Notes"), element("ul", *_notes(table, run), class_="notes")]

@@ -7,7 +7,14 @@ from toolkit.compare import Row, Table
 from toolkit.measured import Run
 from toolkit.parity import parity
 from toolkit.report.circumstances import circumstances
-from toolkit.report.columns import Column, capacity_columns, cost_columns, rate_columns
+from toolkit.report.columns import (
+    Column,
+    capacity_columns,
+    cost_columns,
+    rate_columns,
+    shape_columns,
+    shape_title,
+)
 from toolkit.report.elements import Markup, element
 from toolkit.report.tune_findings import finalist_columns
 from toolkit.tuned import Tuned
@@ -39,6 +46,12 @@ def cost_table(table: Table, wanted: float | None) -> Markup | None:
     """What an answer costs; None if nobody knows."""
     columns = cost_columns(table, wanted)
     return _of_rows("Cost", table, columns) if columns else None
+
+
+def shape_table(table: Table) -> Markup | None:
+    """What the shape of the locustfile met; None if none was played."""
+    columns = shape_columns(table)
+    return _of_rows(shape_title(table), table, columns) if columns else None
 
 
 def finalist_table(tuned: Tuned) -> Markup:
