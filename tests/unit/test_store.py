@@ -38,9 +38,16 @@ def full(run: Run) -> Run:
         findings=findings,
     )
     judged = replace(first, phases=(unknown, *steps), stop_seconds=None)
+    shape = replace(step.phase, users=3, duration=2.0, shape=(1, 3))
+    played = replace(
+        first,
+        trial=replace(first.trial, stage=Stage.SHAPE),
+        phases=(replace(step, phase=shape),),
+    )
     load = replace(run.load, arrivals=Arrivals.CONSTANT, rates=(0.25, 1.5))
     host = replace(run.host, cpu_quota=1.5, allowed_cpus=())
-    return replace(run, outcomes=(judged, *run.outcomes[1:], failure), load=load, host=host)
+    outcomes = (judged, *run.outcomes[1:], played, failure)
+    return replace(run, outcomes=outcomes, load=load, host=host)
 
 
 def test_a_run_reads_back_as_it_was_written(six_rounds: Run, tmp_path: Path) -> None:
@@ -59,6 +66,7 @@ def test_the_run_of_that_test_holds_all_kinds_of_things(six_rounds: Run) -> None
     assert {f.severity for phase in phases for f in phase.findings} == set(Severity)
     assert any(phase.load.recovery for phase in phases)
     assert any(phase.phase.overload for phase in phases)
+    assert any(phase.phase.shape for phase in phases)
     assert run.calibrations[0].delays
 
 
