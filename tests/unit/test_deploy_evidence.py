@@ -107,13 +107,18 @@ def test_memory_threads_and_start_are_the_worst_that_were_seen(
 
 
 def test_the_slowest_answer_is_that_of_any_phase_but_an_overload(
-    make_measurement: MakeMeasurement, make_at_rates: MakeMeasurement, make_run: MakeRun
+    make_measurement: MakeMeasurement,
+    make_at_rates: MakeMeasurement,
+    make_played: MakeMeasurement,
+    make_run: MakeRun,
 ) -> None:
-    """Under overload the wait is the queue's; in an open loop it counts from the sending."""
+    """Under overload and in a shape the wait is a queue's; in an open loop the sending counts."""
     capacity = make_measurement("a/x", rate=1000, users=32)
     over = make_at_rates("a/x", capacity=1000, own=100, parts=(1.2,))
     rates = make_at_rates("a/x", capacity=1000, own=500, parts=(0.9,))
-    slowest = only(evidence_of(make_run((capacity, rates, over)), "a/x")).slowest
+    # 32 users at 10 requests/s wait for seconds
+    shape = make_played("a/x", 1, 10)
+    slowest = only(evidence_of(make_run((capacity, rates, over, shape)), "a/x")).slowest
     # six times the mean of 32 ms, and not the half second for which they wait at 900/s
     assert slowest == pytest.approx(6 * 0.032, rel=0.02)
 

@@ -18,7 +18,8 @@ from toolkit.stats import LEAST_PAIRS
 from toolkit.store import Store
 from toolkit.tune import reference_of, require_servers
 from toolkit.tuning.finals import finals_of
-from toolkit.tuning.space import Concurrency, Space, Tunable
+from toolkit.tuning.look import look_of
+from toolkit.tuning.space import Candidate, Concurrency, Space, Tunable
 
 Make = Callable[..., Any]
 Tune = Callable[..., tuple[Run, Machine]]
@@ -85,6 +86,23 @@ def test_a_search_ends_with_a_recommendation_that_is_stored_with_its_trials(
     assert found.formula.high is not None
     assert found.formula.high < 1
     assert run.baseline == found.formula_stack
+
+
+def test_a_configuration_is_measured_with_the_most_users_that_were_served_as_well(
+    make_ramp: Make,
+) -> None:
+    """With as many as had the best step by chance the server may wait for them."""
+    ramp = make_ramp("a/x", {1: 500, 4: 900, 8: 1000, 16: 980, 32: 955, 64: 900})
+    found = look_of(Candidate(server="sync"), ramp, parse_slo("p99<60s"), 1.0)
+    assert (found.rate, found.users) == (1000, 32)
+
+
+def test_users_that_miss_the_objective_do_not_count_however_well_they_are_served(
+    make_ramp: Make,
+) -> None:
+    ramp = make_ramp("a/x", {1: 500, 8: 1000, 32: 1000})
+    found = look_of(Candidate(server="sync"), ramp, parse_slo("p99<50ms"), 1.0)
+    assert (found.rate, found.users) == (1000, 8)
 
 
 def test_a_look_while_others_had_the_cpus_is_taken_once_more(tune: Tune) -> None:

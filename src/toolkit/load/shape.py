@@ -77,7 +77,10 @@ def shape_of(workload: Workload) -> tuple[int, ...]:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise ConfigError(f"{name} did not say its shape within {_PATIENCE:g} s") from None
+            raise ConfigError(
+                f"{name} did not say its shape within {_PATIENCE:g} s",
+                hint=f"`locust -f {workload.path}` says more.",
+            ) from None
         if not answer.is_file():
             said = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
             last = said or f"it ended with {done.returncode}"
@@ -86,5 +89,8 @@ def shape_of(workload: Workload) -> tuple[int, ...]:
             )
         found = json.loads(answer.read_text(encoding="utf-8"))
     if "users" not in found:
-        raise ConfigError(f"no shape of {name} can be played: {found['why']}")
+        raise ConfigError(
+            f"no shape of {name} can be played: {found['why']}",
+            hint="docs/your-app.md says which can be; --shape-rounds 0 measures without.",
+        )
     return tuple(found["users"])
